@@ -1,0 +1,75 @@
+//! How to open a UDP socket.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// The port that telehash prefers.
+pub const DEFAULT_PORT: u16 = 42_424;
+
+/// Bytes that are asked for as send and as receive buffer of a socket. The system may grant less;
+/// datagrams that do not fit are lost (receiving) or wait (sending).
+pub const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
+/// How to open a UDP socket.
+///
+/// By default it listens on every address, IPv6 and IPv4, on port 42424 or any other if that one is
+/// taken; on a system without IPv6, on IPv4 alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UdpConfig {
+    pub(crate) ip: IpAddr,
+    pub(crate) port: u16,
+    /// Another port will do if this one is taken.
+    pub(crate) any_port: bool,
+    /// IPv4 alone will do if there is no IPv6.
+    pub(crate) any_family: bool,
+    pub(crate) only_v6: bool,
+    pub(crate) buffer: usize,
+}
+
+impl Default for UdpConfig {
+    fn default() -> Self {
+        let everywhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), DEFAULT_PORT);
+        Self {
+            any_port: true,
+            any_family: true,
+            ..Self::at(everywhere)
+        }
+    }
+}
+
+impl UdpConfig {
+    /// Listens on exactly this address. `0.0.0.0` is every IPv4 address, `[::]` every address of
+    /// both families, port 0 any free port.
+    #[must_use]
+    pub const fn at(address: SocketAddr) -> Self {
+        Self {
+            ip: address.ip(),
+            port: address.port(),
+            any_port: false,
+            any_family: false,
+            only_v6: false,
+            buffer: SOCKET_BUFFER,
+        }
+    }
+
+    /// Takes any other port if this one is taken.
+    #[must_use]
+    pub const fn prefer_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self.any_port = true;
+        self
+    }
+
+    /// Whether an IPv6 socket leaves IPv4 alone. Only `[::]` can serve both.
+    #[must_use]
+    pub const fn only_v6(mut self, only_v6: bool) -> Self {
+        self.only_v6 = only_v6;
+        self
+    }
+
+    /// Bytes to ask for as send and as receive buffer; [`SOCKET_BUFFER`] unless told otherwise.
+    #[must_use]
+    pub const fn buffer(mut self, bytes: usize) -> Self {
+        self.buffer = bytes;
+        self
+    }
+}

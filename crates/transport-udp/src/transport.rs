@@ -1,0 +1,189 @@
+//! The transport: one UDP socket.
+
+use std::{
+    io,
+    net::SocketAddr,
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use quinn_udp::{EcnCodepoint, UdpSocketState};
+use telehash_hashname::Path;
+use telehash_transport::{
+    Capabilities, Ecn, RecvBatch, Remote, Transmit, Transport, TransportError, TransportEvent,
+    Writable,
+};
+use tokio::{io::Interest, net::UdpSocket};
+
+use crate::{
+    UdpConfig, UdpStats, address::Family, gate::Gate, paths, recv, send::Sender, socket,
+    stats::Counters,
+};
+
+/// Name of the transport.
+pub(crate) const NAME: &str = "udp";
+
+/// One UDP socket.
+#[derive(Debug)]
+pub struct UdpTransport {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+    family: Family,
+    sender: Sender,
+    gate: Gate,
+    counters: Counters,
+}
+
+impl UdpTransport {
+    /// Opens the socket. This and everything else needs a tokio runtime with I/O enabled.
+    ///
+    /// # Errors
+    /// [`TransportError::PortInUse`], [`PermissionDenied`](TransportError::PermissionDenied),
+    /// [`AddressNotAvailable`](TransportError::AddressNotAvailable), or else
+    /// [`Bind`](TransportError::Bind).
+    pub async fn bind(config: &UdpConfig) -> Result<Self, TransportError> {
+        let (socket, family) = socket::open(config)?;
+        let asked = SocketAddr::new(config.ip, config.port);
+        let prepare = || {
+            let socket = UdpSocket::from_std(socket.into())?;
+            let state = UdpSocketState::new((&socket).into())?;
+            let address = socket.local_addr()?;
+            Ok((socket, state, address))
+        };
+        let (socket, state, address) =
+            prepare().map_err(|error| TransportError::bind(NAME, asked, error))?;
+        let sender = Sender::new(state.max_gso_segments());
+        tracing::debug!(%address, ?family, segments = sender.max_segments(), "UDP socket open");
+        let (gate, counters) = (Gate::default(), Counters::default());
+        Ok(Self {
+            socket,
+            state,
+            address,
+            family,
+            sender,
+            gate,
+            counters,
+        })
+    }
+
+    /// The address that the socket is bound to. For `[::]` and `0.0.0.0`, see
+    /// [`local_paths`](Transport::local_paths) for addresses that others can use.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the socket did so far.
+    #[must_use]
+    pub fn stats(&self) -> UdpStats {
+        self.counters.snapshot()
+    }
+
+    fn destination(&self, remote: Remote) -> io::Result<SocketAddr> {
+        match remote {
+            Remote::Socket(address) => self.family.destination(address),
+            Remote::Connection(_) => None,
+        }
+        .ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+}
+
+#[async_trait]
+impl Transport for UdpTransport {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self, remote: &Remote) -> Capabilities {
+        let mut capabilities = Capabilities::datagram();
+        capabilities.loopback =
+            matches!(remote, Remote::Socket(address) if address.ip().to_canonical().is_loopback());
+        capabilities
+    }
+
+    fn local_paths(&self) -> Vec<Path> {
+        paths::local_paths(self.address, self.family)
+    }
+
+    fn remote_path(&self, remote: &Remote) -> Option<Path> {
+        match *remote {
+            Remote::Socket(address) => Some(Path::udp(address)),
+            Remote::Connection(_) => None,
+        }
+    }
+
+    fn dialable(&self, path: &Path) -> bool {
+        match *path {
+            Path::Udp4(address) => address.port() != 0 && self.family.reaches(&address.into()),
+            Path::Udp6(address) => address.port() != 0 && self.family.reaches(&address.into()),
+            _ => false,
+        }
+    }
+
+    async fn dial(&self, path: &Path) -> Result<Remote, TransportError> {
+        self.gate
+            .check()
+            .map_err(|_closed| TransportError::Closed { transport: NAME })?;
+        let address = path.socket_addr().filter(|_| self.dialable(path));
+        let address = address.ok_or_else(|| TransportError::unsupported(NAME, path))?;
+        Ok(Remote::Socket(address))
+    }
+
+    fn recv_batch(&self) -> RecvBatch {
+        recv::new_batch()
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut RecvBatch) -> Poll<io::Result<usize>> {
+        batch.clear();
+        self.gate.enter_reader(cx)?;
+        recv::poll_patiently(cx, &self.counters, |cx| {
+            batch.clear();
+            ready!(self.socket.poll_recv_ready(cx))?;
+            Poll::Ready(self.socket.try_io(Interest::READABLE, || {
+                recv::receive(&self.socket, &self.state, batch, &self.counters)
+            }))
+        })
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
+        self.gate.check()?;
+        let destination = self.destination(transmit.remote)?;
+        let ecn = transmit.ecn.map(|ecn| match ecn {
+            Ecn::Ect0 => EcnCodepoint::Ect0,
+            Ecn::Ect1 => EcnCodepoint::Ect1,
+            Ecn::Ce => EcnCodepoint::Ce,
+        });
+        let call = |contents: &[u8], segment_size| {
+            let src_ip = transmit.source;
+            let transmit = quinn_udp::Transmit {
+                destination,
+                ecn,
+                contents,
+                segment_size,
+                src_ip,
+            };
+            let send = || self.state.try_send((&self.socket).into(), &transmit);
+            self.socket.try_io(Interest::WRITABLE, send)
+        };
+        self.sender
+            .send(transmit.contents, transmit.stride(), &self.counters, call)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<Writable>> {
+        self.gate.enter_writer(cx)?;
+        self.socket.poll_send_ready(cx).map_ok(|()| Writable::All)
+    }
+
+    fn poll_event(&self, _cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        Poll::Pending
+    }
+
+    fn max_segments(&self) -> usize {
+        self.sender.max_segments()
+    }
+
+    async fn close(&self) {
+        self.gate.close();
+    }
+}
