@@ -1,0 +1,98 @@
+//! What an endpoint is configured with; every limit is a named constant here or beside its code.
+
+use alloc::{vec, vec::Vec};
+use core::time::Duration;
+
+use telehash_lob::Compression;
+
+use crate::{FlowConfig, PipeCapabilities};
+
+/// Limit: pipes of one link. At the limit the worst unvalidated pipe is forgotten; if all are
+/// validated a new one is refused.
+pub const MAX_PIPES: usize = 16;
+
+/// Limit: handshakes of strangers that wait for their `link` message or for the application's
+/// decision, per endpoint. At the limit the oldest is forgotten.
+pub const MAX_HALF_OPEN: usize = 64;
+
+/// Limit: how long a half-open handshake waits, then it is forgotten.
+pub const HALF_OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Limit: messages of one half-open handshake; more are dropped.
+pub const MAX_HALF_OPEN_MESSAGES: usize = 4;
+
+/// Limit: bytes of one handshake packet; larger ones are dropped before any public-key work.
+pub const MAX_HANDSHAKE_PACKET: usize = 8192;
+
+/// Limit: address prefixes (/24 or /64) with a bucket of their own. At the limit the fullest
+/// (least recently busy) bucket makes room.
+pub const MAX_STRANGER_PREFIXES: usize = 1024;
+
+/// Limit: keystream bytes a second that one /24 or /64 may cost us for packets that are cloaked more
+/// than once; beyond it such packets are dropped. The first round is always free.
+pub const KEYSTREAM_PER_SECOND: u32 = 1 << 20;
+
+/// Limit: authenticated ephemerals of the peer that one link remembers; the oldest that is not in
+/// use is forgotten.
+pub const MAX_REMOTE_EPHEMERALS: usize = 3;
+
+/// Limit: sealed handshake packets of one link that wait for the transport; the oldest is dropped.
+pub const MAX_CONTROL_QUEUE: usize = 64;
+
+/// Limit: application events of one link that wait to be drained; at the limit state changes still
+/// enter, pipe news are dropped.
+pub const MAX_LINK_EVENTS: usize = 1024;
+
+/// Size of a datagram that every path is taken to carry, in bytes (architecture.md, "How packets
+/// flow").
+pub const BASE_DATAGRAM: usize = 1200;
+
+/// Size of a datagram on paths that are proven to carry it, and on loopback at once, in bytes.
+pub const PROVEN_DATAGRAM: usize = 1400;
+
+/// How much public-key work strangers may cause (links.md, "Trust: silence is the default").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StrangerBudget {
+    /// Handshakes a second from one /24 or /64.
+    pub per_prefix: u32,
+    /// Handshakes a second from all of them; as many again are reserved for the addresses of links.
+    pub global: u32,
+    /// Seconds' worth that a quiet source saves up.
+    pub burst: u32,
+}
+
+impl Default for StrangerBudget {
+    fn default() -> Self {
+        Self {
+            per_prefix: 50,
+            global: 500,
+            burst: 2,
+        }
+    }
+}
+
+/// Configuration of an [`Endpoint`](crate::Endpoint) and its links.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Capabilities of the transports, indexed by [`TransportId`](crate::TransportId).
+    pub transports: Vec<PipeCapabilities>,
+    /// Channels, windows and congestion control.
+    pub flow: FlowConfig,
+    /// Public-key work for strangers.
+    pub strangers: StrangerBudget,
+    /// Payload compression that handshakes offer (packets.md, `z`).
+    pub compression: Compression,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            transports: vec![PipeCapabilities::DATAGRAM],
+            flow: FlowConfig::default(),
+            strangers: StrangerBudget::default(),
+            compression: Compression::Cbor,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! How much public-key work strangers may cause (links.md, "Trust: silence is the default").
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+
+use telehash_e3x::Instant;
+
+use crate::{
+    PipeId, Remote,
+    config::{KEYSTREAM_PER_SECOND, MAX_STRANGER_PREFIXES, StrangerBudget},
+};
+
+/// Budgets of public-key work (one for each address prefix, one for all strangers, one reserved
+/// for the addresses of links), and of keystream for packets that are cloaked more than once.
+#[derive(Debug)]
+pub(crate) struct Strangers {
+    handshakes: PrefixBuckets,
+    keystream: PrefixBuckets,
+    global: Bucket,
+    reserved: Bucket,
+    shared: Rate,
+    /// Prefixes at which links of ours live, with how many.
+    friends: BTreeMap<Prefix, u32>,
+}
+
+impl Strangers {
+    pub(crate) fn new(budget: StrangerBudget, now: Instant) -> Self {
+        let rate = |per_second| Rate {
+            per_second,
+            burst: budget.burst,
+        };
+        let shared = rate(budget.global);
+        Self {
+            handshakes: PrefixBuckets::new(rate(budget.per_prefix)),
+            keystream: PrefixBuckets::new(Rate {
+                per_second: KEYSTREAM_PER_SECOND,
+                burst: 1,
+            }),
+            global: Bucket::full(shared, now),
+            reserved: Bucket::full(shared, now),
+            shared,
+            friends: BTreeMap::new(),
+        }
+    }
+
+    /// Whether one more handshake that `pipe` brought may cost an agreement.
+    pub(crate) fn admit(&mut self, now: Instant, pipe: PipeId) -> bool {
+        let prefix = Prefix::of(pipe);
+        let friend = self.friends.contains_key(&prefix);
+        let shared = if friend {
+            &mut self.reserved
+        } else {
+            &mut self.global
+        };
+        let own = self.handshakes.bucket(now, prefix);
+        if own.tokens() < 1 || shared.refill(now, self.shared).tokens() < 1 {
+            return false;
+        }
+        own.take(1);
+        shared.take(1);
+        true
+    }
+
+    /// Bytes of keystream that may be spent on a packet of this source beyond its first block.
+    pub(crate) fn keystream(&mut self, now: Instant, pipe: PipeId) -> usize {
+        let tokens = self.keystream.bucket(now, Prefix::of(pipe)).tokens();
+        usize::try_from(tokens).unwrap_or(usize::MAX)
+    }
+
+    /// Books keystream that a packet of this source cost.
+    pub(crate) fn spend_keystream(&mut self, now: Instant, pipe: PipeId, bytes: usize) {
+        self.keystream
+            .bucket(now, Prefix::of(pipe))
+            .take(bytes as u64);
+    }
+
+    /// A link of ours lives at this pipe: its prefix draws on the reserved half.
+    pub(crate) fn befriend(&mut self, pipe: PipeId) {
+        *self.friends.entry(Prefix::of(pipe)).or_insert(0) += 1;
+    }
+
+    /// The opposite of [`befriend`](Self::befriend).
+    pub(crate) fn unfriend(&mut self, pipe: PipeId) {
+        let prefix = Prefix::of(pipe);
+        if let Some(count) = self.friends.get_mut(&prefix) {
+            *count -= 1;
+            if *count == 0 {
+                self.friends.remove(&prefix);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn prefixes(&self) -> usize {
+        self.handshakes.buckets.len()
+    }
+}
+
+/// A bucket for each prefix, bounded.
+#[derive(Debug)]
+struct PrefixBuckets {
+    rate: Rate,
+    buckets: BTreeMap<Prefix, Bucket>,
+}
+
+impl PrefixBuckets {
+    fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// The bucket of this prefix, refilled; new ones start full.
+    fn bucket(&mut self, now: Instant, prefix: Prefix) -> &mut Bucket {
+        let rate = self.rate;
+        if !self.buckets.contains_key(&prefix) && self.buckets.len() >= MAX_STRANGER_PREFIXES {
+            self.forget_the_fullest(now);
+        }
+        let bucket = self
+            .buckets
+            .entry(prefix)
+            .or_insert_with(|| Bucket::full(rate, now));
+        bucket.refill(now, rate)
+    }
+
+    /// The fullest bucket says the least about its source.
+    fn forget_the_fullest(&mut self, now: Instant) {
+        let rate = self.rate;
+        let tokens = self.buckets.iter_mut().map(|(prefix, bucket)| {
+            bucket.refill(now, rate);
+            (bucket.millitokens, *prefix)
+        });
+        if let Some((_, prefix)) = tokens.max() {
+            self.buckets.remove(&prefix);
+        }
+    }
+}
+
+/// A /24 or /64, or one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Prefix {
+    V4([u8; 3]),
+    V6([u8; 8]),
+    Connection(u64),
+}
+
+impl Prefix {
+    fn of(pipe: PipeId) -> Self {
+        match pipe.remote {
+            Remote::Connection(number) => Self::Connection(number),
+            Remote::Socket(address) => match address.ip().to_canonical() {
+                IpAddr::V4(ip) => {
+                    let [a, b, c, _] = ip.octets();
+                    Self::V4([a, b, c])
+                }
+                IpAddr::V6(ip) => {
+                    let [a, b, c, d, e, f, g, h, ..] = ip.octets();
+                    Self::V6([a, b, c, d, e, f, g, h])
+                }
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    per_second: u32,
+    /// Seconds' worth that a quiet source saves up.
+    burst: u32,
+}
+
+impl Rate {
+    fn capacity(self) -> u64 {
+        u64::from(self.per_second) * u64::from(self.burst) * 1000
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    millitokens: u64,
+    refilled: Instant,
+}
+
+impl Bucket {
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self {
+            millitokens: rate.capacity(),
+            refilled: now,
+        }
+    }
+
+    fn refill(&mut self, now: Instant, rate: Rate) -> &mut Self {
+        let elapsed = now.saturating_duration_since(self.refilled).as_micros();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        let earned = elapsed.saturating_mul(u64::from(rate.per_second)) / 1000;
+        if earned > 0 {
+            self.millitokens = self.millitokens.saturating_add(earned).min(rate.capacity());
+            self.refilled = now;
+        }
+        self
+    }
+
+    fn tokens(&self) -> u64 {
+        self.millitokens / 1000
+    }
+
+    fn take(&mut self, tokens: u64) {
+        self.millitokens = self.millitokens.saturating_sub(tokens.saturating_mul(1000));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::{net::SocketAddr, time::Duration};
+
+    use super::*;
+    use crate::TransportId;
+
+    fn pipe(a: u8, b: u8, host: u8) -> PipeId {
+        PipeId::socket(TransportId(0), SocketAddr::from(([10, a, b, host], 1)))
+    }
+
+    fn strangers() -> (Strangers, Instant) {
+        let now = Instant::from_micros(1_000_000);
+        let budget = StrangerBudget {
+            per_prefix: 5,
+            global: 20,
+            burst: 2,
+        };
+        (Strangers::new(budget, now), now)
+    }
+
+    #[test]
+    fn one_prefix_cannot_spend_the_budget_of_another() {
+        let (mut strangers, now) = strangers();
+        let admitted = (0..100)
+            .filter(|n| strangers.admit(now, pipe(0, 0, *n)))
+            .count();
+        assert_eq!(admitted, 10);
+        assert!(strangers.admit(now, pipe(0, 1, 1)));
+        let later = now + Duration::from_secs(1);
+        let admitted = (0..100)
+            .filter(|n| strangers.admit(later, pipe(0, 0, *n)))
+            .count();
+        assert_eq!(admitted, 5);
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_leaves_the_reserve_to_friends() {
+        let (mut strangers, now) = strangers();
+        let friend = pipe(200, 0, 1);
+        strangers.befriend(friend);
+        let admitted = (0..200)
+            .filter(|n| strangers.admit(now, pipe(1, *n, 1)))
+            .count();
+        assert_eq!(admitted, 40);
+        assert!(strangers.admit(now, friend));
+        strangers.unfriend(friend);
+        assert!(!strangers.admit(now, friend));
+    }
+
+    #[test]
+    fn uncovering_costs_its_source_and_nobody_else() {
+        let (mut strangers, now) = strangers();
+        let all = strangers.keystream(now, pipe(0, 0, 1));
+        assert_eq!(all, KEYSTREAM_PER_SECOND as usize);
+        strangers.spend_keystream(now, pipe(0, 0, 2), all);
+        assert_eq!(strangers.keystream(now, pipe(0, 0, 1)), 0);
+        assert_eq!(strangers.keystream(now, pipe(0, 1, 1)), all);
+    }
+
+    #[test]
+    fn the_prefix_table_stays_bounded() {
+        let (mut strangers, mut now) = strangers();
+        for n in 0..3 * MAX_STRANGER_PREFIXES {
+            now += Duration::from_millis(60);
+            let (a, b) = ((n / 256) as u8, (n % 256) as u8);
+            strangers.admit(now, pipe(a, b, 1));
+            assert!(strangers.prefixes() <= MAX_STRANGER_PREFIXES);
+        }
+        assert_eq!(strangers.prefixes(), MAX_STRANGER_PREFIXES);
+    }
+}

@@ -1,0 +1,31 @@
+//! The limits of the round machine.
+
+use core::time::Duration;
+
+/// Limit: how long a round waits for its answer, on every pipe; then the link is down.
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// Limit: shortest time between two rounds that handshakes of the peer, or changes of the network,
+/// ask for. What comes earlier waits and becomes one round.
+pub(crate) const FORCED_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Limit: shortest time between two repetitions of one answer; earlier ones are left out.
+pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_millis(900);
+
+/// Limit: repetitions of one answer; more are left out.
+pub(crate) const MAX_REPEATS: u8 = 4;
+
+/// Limit: longest wait before a link that is down is tried again, jitter not counted, which adds up
+/// to half as much.
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(300);
+
+/// Limit: how many values of our parity the `at` of a challenge is chosen from. An echo that an
+/// attacker recorded in a former life of ours fits with a chance of one in as many; each challenge,
+/// and there is at most one in [`FORCED_INTERVAL`], moves `at` ahead of the clock by up to twice as
+/// much.
+pub(crate) const CHALLENGE_SPREAD: u8 = 64;
+
+/// Limit: ephemerals of the peer that sessions or candidates are asked for while our own ephemeral
+/// lives. One place is left to sessions; when a further one is agreed all are erased with our
+/// ephemeral, and a new round begins. That bounds what the caller keeps to never use a pair twice.
+pub(crate) const MAX_DERIVED: usize = 3;

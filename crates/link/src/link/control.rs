@@ -1,0 +1,186 @@
+//! Follows the round machine: seals what it sends, derives what it agrees on, reports what it says.
+
+use alloc::vec::Vec;
+
+use telehash_e3x::{Instant, RemoteEphemeral, Token};
+use telehash_lob::Compression;
+
+use super::{Link, transmit::Queued};
+use crate::{
+    ChannelError, DownReason, Event, HandshakeMessage, LinkState, PipeSlot,
+    event::{EndpointEvent, ToEndpoint, TokenOwner},
+    handshake::{Action, SendKind, Target},
+};
+
+/// Handshakes as they were sealed, for repetitions with the same bytes.
+#[derive(Debug, Default)]
+pub(super) struct Sealed {
+    round: Vec<u8>,
+    echo: Vec<u8>,
+}
+
+impl Link {
+    /// Does what the round machine asks for, until it asks no more.
+    pub(super) fn follow_rounds(&mut self, now: Instant) {
+        while let Some(action) = self.rounds.poll_action() {
+            match action {
+                Action::Send { at, to, kind } => self.send_handshake(now, at, to, kind),
+                Action::Candidate { remote } => self.derive(remote),
+                Action::Agreed { remote } => self.agreed(now, remote),
+                Action::ReplaceSession { remote } => self.replaced(now, remote),
+                Action::Confirmed => self.confirmed(),
+                Action::PipeAnswered(slot) => self.pipe_answered(now, slot),
+                Action::Down(reason) => self.went_down(now, reason),
+                Action::FreshEphemeral => self.fresh_ephemeral(),
+                Action::RememberAt(at) => self.push_event(Event::RememberAt(at)),
+            }
+        }
+    }
+
+    /// Keeps an authenticated ephemeral of the peer; its handshakes take the fast lane from now on.
+    pub(super) fn learn(&mut self, ephemeral: &RemoteEphemeral) {
+        let token = ephemeral.token();
+        if self.sessions.knows(token) {
+            return;
+        }
+        if let Some(evicted) = self.sessions.learn(ephemeral) {
+            self.tell_endpoint(ToEndpoint::RemoveToken(evicted));
+        }
+        if self.sessions.knows(token) {
+            self.tell_endpoint(ToEndpoint::AddToken(token, TokenOwner::Remote));
+        }
+    }
+
+    /// What the peer's handshake offers; fixed for the life of the session it leads to.
+    pub(super) fn note_offer(&mut self, message: &HandshakeMessage) {
+        let offered = message.z.and_then(Compression::from_z);
+        let both = offered.filter(|offered| *offered == self.config.compression);
+        self.agreeable = both.unwrap_or(Compression::None);
+        if message.z.is_some() || message.hc {
+            self.rounds.peer_is_ours();
+        }
+    }
+
+    pub(super) fn tell_endpoint(&mut self, event: ToEndpoint) {
+        self.to_endpoint.push_back(EndpointEvent(event));
+    }
+
+    fn send_handshake(&mut self, now: Instant, at: u64, to: Target, kind: SendKind) {
+        match kind {
+            SendKind::Round => self.round_sent = Some(now),
+            // Which of the copies is answered nobody can tell.
+            SendKind::Resend => self.round_sent = None,
+            SendKind::Echo | SendKind::Stored | SendKind::Keepalive => {}
+        }
+        let Some(packet) = self.handshake_bytes(at, kind) else {
+            return;
+        };
+        let targets: Vec<PipeSlot> = match to {
+            Target::Pipe(slot) | Target::PacketSource(slot) => Vec::from([slot]),
+            Target::AllPipes => self.pipes.iter().map(|(slot, _)| slot).collect(),
+            Target::ValidatedPipes => {
+                let validated = self.pipes.iter().filter(|(_, pipe)| pipe.validated());
+                validated.map(|(slot, _)| slot).collect()
+            }
+        };
+        for slot in targets {
+            self.stats.handshakes_sent += 1;
+            self.queue(slot, Queued::Plain(packet.clone()));
+        }
+    }
+
+    /// The bytes of a handshake: kept ones where the machine asks for a repetition.
+    fn handshake_bytes(&mut self, at: u64, kind: SendKind) -> Option<Vec<u8>> {
+        let kept = match kind {
+            SendKind::Resend => &self.sealed.round,
+            SendKind::Stored => &self.sealed.echo,
+            SendKind::Round | SendKind::Echo | SendKind::Keepalive => &Vec::new(),
+        };
+        if !kept.is_empty() {
+            return Some(kept.clone());
+        }
+        let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
+        let z = self.config.compression.z();
+        message.z = (z != 0).then_some(z);
+        let inner = message.to_bytes(self.csid()).ok()?;
+        let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
+        match kind {
+            SendKind::Round | SendKind::Resend => self.sealed.round.clone_from(&packet),
+            SendKind::Echo | SendKind::Stored => self.sealed.echo.clone_from(&packet),
+            SendKind::Keepalive => {}
+        }
+        Some(packet)
+    }
+
+    /// The echo of our round came in by this pipe. Before there is a session that measures its round
+    /// trip.
+    fn pipe_answered(&mut self, now: Instant, slot: PipeSlot) {
+        let sent = self
+            .round_sent
+            .take()
+            .filter(|_| self.sessions.active_token().is_none());
+        if let Some(sent) = sent {
+            self.open_in_flow(now, slot, Some(now.saturating_duration_since(sent)));
+        }
+        self.mark_validated(now, slot);
+    }
+
+    fn derive(&mut self, remote: Token) {
+        // A peer whose ephemeral cannot be agreed with gets no session: the round runs out.
+        let _ = self.sessions.derive(remote, &mut self.rng);
+    }
+
+    fn agreed(&mut self, now: Instant, remote: Token) {
+        if self.sessions.active_token() == Some(remote) {
+            return;
+        }
+        self.activate(now, remote);
+        self.push_event(Event::Agreed);
+    }
+
+    fn replaced(&mut self, now: Instant, remote: Token) {
+        self.flow.reset(now, ChannelError::Reset);
+        self.activate(now, remote);
+        if self.state == LinkState::Up {
+            self.push_event(Event::Restarted);
+        }
+    }
+
+    fn activate(&mut self, now: Instant, remote: Token) {
+        if self.sessions.activate(remote, &mut self.rng).is_err() {
+            return;
+        }
+        self.stats.sessions += 1;
+        self.flow.set_compression(self.agreeable);
+        self.select_pipe(now);
+    }
+
+    fn confirmed(&mut self) {
+        if self.state != LinkState::Up {
+            self.state = LinkState::Up;
+            self.push_event(Event::Up);
+        }
+    }
+
+    fn went_down(&mut self, now: Instant, reason: DownReason) {
+        self.flow.reset(now, ChannelError::LinkDown);
+        self.state = LinkState::Down;
+        self.push_event(Event::Down(reason));
+    }
+
+    fn fresh_ephemeral(&mut self) {
+        self.sealed = Sealed::default();
+        self.control.clear();
+        for (_, pipe) in self.pipes.iter_mut() {
+            pipe.introduced = false;
+        }
+        let Ok(gone) = self.sessions.fresh(&mut self.rng) else {
+            return;
+        };
+        for token in gone {
+            self.tell_endpoint(ToEndpoint::RemoveToken(token));
+        }
+        let token = self.sessions.exchange().token();
+        self.tell_endpoint(ToEndpoint::AddToken(token, TokenOwner::Local));
+    }
+}

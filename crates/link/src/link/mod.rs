@@ -1,0 +1,417 @@
+//! A link: one private connection to one other endpoint.
+
+mod control;
+mod pipes;
+mod receive;
+mod sessions;
+mod stats;
+mod transmit;
+
+use alloc::{collections::VecDeque, sync::Arc};
+use core::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use telehash_e3x::{Exchange, Identity, Instant, Order};
+use telehash_hashname::{Csid, Hashname, KeySet};
+use telehash_lob::Compression;
+
+pub(crate) use self::receive::digest;
+use self::{control::Sealed, pipes::Pipes, sessions::Sessions, transmit::Queued};
+pub use self::{
+    pipes::{MAX_OFFERED_PROBES, PipeInfo},
+    stats::LinkStats,
+    transmit::Transmit,
+};
+use crate::{
+    ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, LinkState, Open, OpenError,
+    Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
+    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Rounds,
+};
+
+/// A private, encrypted link to one other endpoint (links.md, channels.md).
+///
+/// It does no I/O and reads no clock. **Mutate once, then drain**: after any call that takes `&mut
+/// self`, poll [`poll_endpoint_event`](Self::poll_endpoint_event),
+/// [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit) until they have
+/// nothing, then arm a timer for [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Link {
+    config: Arc<Config>,
+    identity: Arc<Identity>,
+    clock: Clock,
+    rng: ChaCha20Rng,
+    hashname: Hashname,
+    keys: KeySet,
+    sessions: Sessions,
+    rounds: Rounds,
+    flow: Flow,
+    pipes: Pipes,
+    /// Sealed packets that wait for the transport: handshakes, and what did not fit a batch.
+    control: VecDeque<(PipeSlot, Queued)>,
+    events: VecDeque<Event>,
+    to_endpoint: VecDeque<EndpointEvent>,
+    state: LinkState,
+    sealed: Sealed,
+    /// When our newest round left, if it left once.
+    round_sent: Option<Instant>,
+    /// The compression that both ends' newest handshakes offer; fixed once a session is agreed.
+    agreeable: Compression,
+    stats: LinkStats,
+}
+
+/// What a link needs from its application.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LinkOptions {
+    /// Highest `at` of this link that was ever remembered ([`Event::RememberAt`]), or 0.
+    pub last_at: u64,
+}
+
+impl LinkOptions {
+    /// The same, with the stored `at`.
+    #[must_use]
+    pub fn last_at(mut self, at: u64) -> Self {
+        self.last_at = at;
+        self
+    }
+}
+
+/// The time of day, carried along with the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    at: Instant,
+    unix: u64,
+}
+
+impl Clock {
+    pub(crate) fn new(at: Instant, unix: u64) -> Self {
+        Self { at, unix }
+    }
+
+    /// Seconds since 1970 at `now`.
+    pub(crate) fn unix(&self, now: Instant) -> u64 {
+        self.unix + now.saturating_duration_since(self.at).as_secs()
+    }
+}
+
+/// What the endpoint gives a new link.
+pub(crate) struct Parts {
+    pub(crate) config: Arc<Config>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) clock: Clock,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) hashname: Hashname,
+    pub(crate) keys: KeySet,
+    pub(crate) exchange: alloc::boxed::Box<dyn Exchange>,
+}
+
+impl Link {
+    pub(crate) fn new(now: Instant, parts: Parts, options: LinkOptions) -> Self {
+        let Parts {
+            config,
+            identity,
+            clock,
+            rng,
+            hashname,
+            keys,
+            exchange,
+        } = parts;
+        let order = exchange.order();
+        let token = exchange.token();
+        let sessions = Sessions::new(identity.hashname(), hashname, exchange);
+        Self {
+            rounds: Rounds::new(now, order, token, options.last_at),
+            flow: Flow::new(config.flow.clone(), order),
+            config,
+            identity,
+            clock,
+            rng,
+            hashname,
+            keys,
+            sessions,
+            pipes: Pipes::default(),
+            control: VecDeque::new(),
+            events: VecDeque::new(),
+            to_endpoint: VecDeque::new(),
+            state: LinkState::Down,
+            sealed: Sealed::default(),
+            round_sent: None,
+            agreeable: Compression::None,
+            stats: LinkStats::default(),
+        }
+    }
+
+    /// The time of day changed: it is `unix` seconds at `now`.
+    pub fn set_clock(&mut self, now: Instant, unix: u64) {
+        self.clock = Clock::new(now, unix);
+    }
+
+    /// The peer.
+    #[must_use]
+    pub fn hashname(&self) -> Hashname {
+        self.hashname
+    }
+
+    /// Its keys, as far as known.
+    #[must_use]
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
+    /// The agreed cipher set.
+    #[must_use]
+    pub fn csid(&self) -> Csid {
+        self.sessions.exchange().csid()
+    }
+
+    /// Whether this end opens channels with odd or even ids.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.sessions.exchange().order()
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        self.state
+    }
+
+    /// The pipe table.
+    pub fn pipes(&self) -> impl Iterator<Item = PipeInfo> {
+        self.pipes.infos()
+    }
+
+    /// The pipe that sends.
+    #[must_use]
+    pub fn active_pipe(&self) -> Option<PipeSlot> {
+        self.pipes.active()
+    }
+
+    /// The next piece of news for the application.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events
+            .pop_front()
+            .or_else(|| self.flow.poll_event().map(Event::Channel))
+    }
+
+    /// The next piece of news for the endpoint. Drain it before transmits go out, or answers to
+    /// them find no link.
+    pub fn poll_endpoint_event(&mut self) -> Option<EndpointEvent> {
+        self.to_endpoint.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; asked again after any call.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.rounds.poll_timeout(), self.flow.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time passed. Spurious calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.flow.handle_timeout(now);
+        let unix = self.clock.unix(now);
+        self.rounds.handle_timeout(now, unix);
+        self.follow_rounds(now);
+    }
+
+    /// Adds a place where the peer may be, and begins (or repeats) a handshake with it.
+    ///
+    /// Returns its slot, or `None` when the table is full of validated pipes.
+    pub fn add_path(&mut self, now: Instant, id: PipeId, source: PathSource) -> Option<PipeSlot> {
+        let slot = match self.pipes.find(id) {
+            Some(slot) => slot,
+            None => self.insert_pipe(now, id, source)?,
+        };
+        let unix = self.clock.unix(now);
+        self.rounds.start(now, unix);
+        self.follow_rounds(now);
+        Some(slot)
+    }
+
+    /// The transport lost this pipe; what was under way on it goes by the next one.
+    pub fn pipe_closed(&mut self, now: Instant, id: PipeId) {
+        if let Some(slot) = self.pipes.find(id) {
+            self.remove_pipe(now, slot);
+            self.select_pipe(now);
+        }
+    }
+
+    /// A round trip through this pipe came back, `rtt` long: traffic may go there.
+    pub fn validate_pipe(&mut self, now: Instant, slot: PipeSlot, rtt: Duration) {
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.set_rtt(rtt);
+            self.mark_validated(now, slot);
+        }
+    }
+
+    /// The network of this machine changed: handshakes go to every pipe at once.
+    pub fn network_changed(&mut self, now: Instant) {
+        let unix = self.clock.unix(now);
+        self.rounds.network_changed(now, unix);
+        self.follow_rounds(now);
+    }
+
+    /// Ends the link: every channel fails, the session is erased, nothing more is sent.
+    pub fn close(&mut self, now: Instant) {
+        self.rounds.close(now);
+        self.follow_rounds(now);
+    }
+
+    /// Opens a channel; see [`Open`].
+    ///
+    /// # Errors
+    /// The link is down, or a bound is reached; see [`OpenError`].
+    pub fn open(&mut self, now: Instant, open: Open) -> Result<ChannelId, OpenError> {
+        self.flow.open(now, open)
+    }
+
+    /// Accepts a channel that the peer opened: only now is its open acknowledged.
+    ///
+    /// # Errors
+    /// The channel is gone.
+    pub fn accept(&mut self, now: Instant, id: ChannelId) -> Result<(), ChannelError> {
+        self.flow.accept(now, id)
+    }
+
+    /// Refuses a channel that the peer opened, saying why.
+    pub fn refuse(&mut self, now: Instant, id: ChannelId, error: &str) {
+        self.flow.refuse(now, id, error);
+    }
+
+    /// Sends one packet on a channel.
+    ///
+    /// # Errors
+    /// It is full (the packet comes back), the packet too large, the channel ended or gone.
+    pub fn send(&mut self, now: Instant, id: ChannelId, packet: Packet) -> Result<(), SendError> {
+        self.flow.send(now, id, packet)
+    }
+
+    /// Writes bytes to a reliable channel; they are cut into packets when they leave.
+    /// Returns how many were taken: 0 means full, wait for `Writable`.
+    ///
+    /// # Errors
+    /// The channel ended or is gone.
+    pub fn write(&mut self, now: Instant, id: ChannelId, data: &[u8]) -> Result<usize, SendError> {
+        self.flow.write(now, id, data)
+    }
+
+    /// Bytes that [`write`](Self::write) would take now.
+    #[must_use]
+    pub fn writable(&self, id: ChannelId) -> usize {
+        self.flow.writable(id)
+    }
+
+    /// The next packet of a channel, in order if it is reliable.
+    ///
+    /// # Errors
+    /// The channel failed or is gone.
+    pub fn read(&mut self, now: Instant, id: ChannelId) -> Result<Option<Packet>, ChannelError> {
+        self.flow.read(now, id)
+    }
+
+    /// Ends our direction of a channel, after what is queued. Receiving goes on.
+    ///
+    /// # Errors
+    /// The channel failed or is gone.
+    pub fn end(&mut self, now: Instant, id: ChannelId) -> Result<(), ChannelError> {
+        self.flow.end(now, id)
+    }
+
+    /// Fails a channel: the peer is told why, buffers are dropped.
+    pub fn fail(&mut self, now: Instant, id: ChannelId, error: &str) {
+        self.flow.fail(now, id, error);
+    }
+
+    /// Body bytes that fit one packet of this channel now.
+    #[must_use]
+    pub fn quota(&self, id: ChannelId) -> usize {
+        self.flow.quota(id, self.max_plain())
+    }
+
+    fn insert_pipe(&mut self, now: Instant, id: PipeId, source: PathSource) -> Option<PipeSlot> {
+        let capabilities = *self.config.transports.get(usize::from(id.transport.0))?;
+        let (slot, replaced) = self.pipes.add(now, id, capabilities, source)?;
+        if let Some(old) = replaced {
+            self.pipe_left(now, slot, old);
+        }
+        self.open_in_flow(now, slot, None);
+        self.rounds.pipe_added(now, slot, capabilities.keepalive);
+        self.tell_endpoint(ToEndpoint::AddPipe(id));
+        self.push_event(Event::PipeAdded(slot));
+        Some(slot)
+    }
+
+    /// Makes the flow's side of a pipe, or makes it anew with a round trip that was measured.
+    fn open_in_flow(&mut self, now: Instant, slot: PipeSlot, initial_rtt: Option<Duration>) {
+        let Some(pipe) = self.pipes.get(slot) else {
+            return;
+        };
+        let PipeCapabilities {
+            reliable,
+            own_congestion_control,
+            ..
+        } = pipe.capabilities;
+        let profile = PipeProfile {
+            reliable,
+            own_congestion_control,
+            initial_rtt,
+        };
+        self.flow.pipe_opened(now, slot, profile);
+    }
+
+    fn remove_pipe(&mut self, now: Instant, slot: PipeSlot) {
+        if let Some(pipe) = self.pipes.remove(slot) {
+            self.pipe_left(now, slot, pipe.id);
+        }
+    }
+
+    fn pipe_left(&mut self, now: Instant, slot: PipeSlot, id: PipeId) {
+        self.flow.pipe_closed(now, slot);
+        self.rounds.pipe_removed(slot);
+        self.control.retain(|(to, _)| *to != slot);
+        self.tell_endpoint(ToEndpoint::RemovePipe(id));
+        self.push_event(Event::PipeLost(slot));
+    }
+
+    fn mark_validated(&mut self, now: Instant, slot: PipeSlot) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        if pipe.validate() {
+            self.rounds.pipe_validated(slot);
+            self.push_event(Event::PipeValidated(slot));
+        }
+        self.select_pipe(now);
+    }
+
+    fn select_pipe(&mut self, now: Instant) {
+        let Some(best) = self.pipes.best() else {
+            return;
+        };
+        if self.pipes.active() != Some(best) {
+            self.pipes.activate(best);
+            self.flow.pipe_selected(now, best);
+        }
+        // Roaming wins once: from here on the pipe competes like any other.
+        for (_, pipe) in self.pipes.iter_mut() {
+            pipe.roamed &= !pipe.validated();
+        }
+    }
+
+    fn push_event(&mut self, event: Event) {
+        if self.events.len() < MAX_LINK_EVENTS {
+            self.events.push_back(event);
+        }
+    }
+
+    /// Plaintext bytes of the largest packet for the active pipe.
+    fn max_plain(&self) -> usize {
+        let datagram = self.pipes.active().and_then(|slot| self.pipes.get(slot));
+        let datagram = datagram.map_or(crate::config::BASE_DATAGRAM, pipes::Pipe::datagram);
+        let overhead = self.sessions.overhead();
+        datagram.saturating_sub(overhead + telehash_lob::cloak::NONCE_LEN)
+    }
+}

@@ -1,0 +1,327 @@
+//! The pipe table of a link: where its packets may go (links.md, "Pipes of a link, roaming").
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use telehash_e3x::Instant;
+
+use crate::{
+    CloakPolicy, PathSource, PipeCapabilities, PipeId, PipeSlot,
+    config::{BASE_DATAGRAM, MAX_PIPES, PROVEN_DATAGRAM},
+};
+
+/// Bytes we may send to an address that is not validated, for each byte it sent.
+const AMPLIFICATION: u64 = 3;
+
+/// Limit: handshake packets to an offered path before it answers; then it is left alone.
+pub const MAX_OFFERED_PROBES: u8 = 5;
+
+/// A row of [`Link::pipes`](crate::Link::pipes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PipeInfo {
+    /// Names the pipe within its link, as long as it is in the table.
+    pub slot: PipeSlot,
+    /// Where it leads.
+    pub id: PipeId,
+    /// How it became known.
+    pub source: PathSource,
+    /// A round trip through it is proven.
+    pub validated: bool,
+    /// It is the one that sends.
+    pub active: bool,
+    /// Path round trip, once measured.
+    pub rtt: Option<Duration>,
+    /// Bytes received through it.
+    pub received: u64,
+    /// Bytes sent through it.
+    pub sent: u64,
+}
+
+/// The pipes of one link; slots are stable while a pipe lives.
+#[derive(Debug, Default)]
+pub(crate) struct Pipes {
+    slots: Vec<Option<Pipe>>,
+    active: Option<PipeSlot>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) id: PipeId,
+    pub(crate) capabilities: PipeCapabilities,
+    source: PathSource,
+    validated: bool,
+    /// The peer cloaks on this pipe.
+    peer_cloaks: bool,
+    /// A handshake of ours with the present ephemeral went this way.
+    pub(crate) introduced: bool,
+    /// A channel packet authenticated from here while another pipe was active.
+    pub(crate) roamed: bool,
+    rtt: Option<Duration>,
+    received: u64,
+    sent: u64,
+    probes: u8,
+    last_heard: Instant,
+}
+
+impl Pipes {
+    pub(crate) fn find(&self, id: PipeId) -> Option<PipeSlot> {
+        self.iter()
+            .find(|(_, pipe)| pipe.id == id)
+            .map(|(slot, _)| slot)
+    }
+
+    /// Adds a pipe that is not in the table. At the limit the longest silent unvalidated one is
+    /// replaced; its slot comes back as the second value.
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        id: PipeId,
+        capabilities: PipeCapabilities,
+        source: PathSource,
+    ) -> Option<(PipeSlot, Option<PipeId>)> {
+        let pipe = Pipe::new(now, id, capabilities, source);
+        if let Some(free) = self.slots.iter().position(Option::is_none) {
+            self.slots[free] = Some(pipe);
+            return Some((slot(free), None));
+        }
+        if self.slots.len() < MAX_PIPES {
+            self.slots.push(Some(pipe));
+            return Some((slot(self.slots.len() - 1), None));
+        }
+        let (victim, _) = self
+            .iter()
+            .filter(|(slot, pipe)| !pipe.validated && Some(*slot) != self.active)
+            .min_by_key(|(_, pipe)| pipe.last_heard)?;
+        let old = self.slots[usize::from(victim.0)].replace(pipe);
+        Some((victim, old.map(|old| old.id)))
+    }
+
+    pub(crate) fn remove(&mut self, slot: PipeSlot) -> Option<Pipe> {
+        if self.active == Some(slot) {
+            self.active = None;
+        }
+        self.slots.get_mut(usize::from(slot.0))?.take()
+    }
+
+    pub(crate) fn get(&self, slot: PipeSlot) -> Option<&Pipe> {
+        self.slots.get(usize::from(slot.0))?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: PipeSlot) -> Option<&mut Pipe> {
+        self.slots.get_mut(usize::from(slot.0))?.as_mut()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PipeSlot, &Pipe)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(at, pipe)| Some((slot(at), pipe.as_ref()?)))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (PipeSlot, &mut Pipe)> {
+        self.slots
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(at, pipe)| Some((slot(at), pipe.as_mut()?)))
+    }
+
+    pub(crate) fn infos(&self) -> impl Iterator<Item = PipeInfo> {
+        self.iter().map(|(slot, pipe)| PipeInfo {
+            slot,
+            id: pipe.id,
+            source: pipe.source,
+            validated: pipe.validated,
+            active: self.active == Some(slot),
+            rtt: pipe.rtt,
+            received: pipe.received,
+            sent: pipe.sent,
+        })
+    }
+
+    /// The pipe that sends.
+    pub(crate) fn active(&self) -> Option<PipeSlot> {
+        self.active
+    }
+
+    pub(crate) fn activate(&mut self, slot: PipeSlot) {
+        self.active = Some(slot);
+    }
+
+    /// The pipe that should send: validated before not, then the quicker one. The active one stays
+    /// unless another is better in kind, or roamed.
+    pub(crate) fn best(&self) -> Option<PipeSlot> {
+        let rank = |slot: PipeSlot, pipe: &Pipe| {
+            let active = self.active == Some(slot);
+            (
+                !pipe.validated,
+                !pipe.roamed,
+                !active,
+                pipe.rtt.unwrap_or(Duration::MAX),
+            )
+        };
+        self.iter()
+            .min_by_key(|(slot, pipe)| rank(*slot, pipe))
+            .map(|(slot, _)| slot)
+    }
+}
+
+impl Pipe {
+    fn new(now: Instant, id: PipeId, capabilities: PipeCapabilities, source: PathSource) -> Self {
+        Self {
+            id,
+            capabilities,
+            source,
+            validated: false,
+            peer_cloaks: false,
+            introduced: false,
+            roamed: false,
+            rtt: None,
+            received: 0,
+            sent: 0,
+            probes: 0,
+            last_heard: now,
+        }
+    }
+
+    pub(crate) fn validated(&self) -> bool {
+        self.validated
+    }
+
+    /// Marks the pipe validated; true if it was not before.
+    pub(crate) fn validate(&mut self) -> bool {
+        !core::mem::replace(&mut self.validated, true)
+    }
+
+    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
+    }
+
+    pub(crate) fn heard(&mut self, now: Instant, bytes: usize, cloaked: bool) {
+        self.received += bytes as u64;
+        self.last_heard = now;
+        self.peer_cloaks |= cloaked;
+    }
+
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    /// Whether `bytes` may go to this address now: what is not validated gets three times what it
+    /// sent; what we dial is free; what the peer offered has a budget of its own.
+    pub(crate) fn may_send(&mut self, bytes: usize) -> bool {
+        if self.validated {
+            return true;
+        }
+        match self.source {
+            PathSource::Dialed => true,
+            PathSource::Arrived => self.sent + bytes as u64 <= AMPLIFICATION * self.received,
+            PathSource::Offered => {
+                let room = self.probes < MAX_OFFERED_PROBES;
+                self.probes = self.probes.saturating_add(1);
+                room
+            }
+        }
+    }
+
+    /// Whether packets leave cloaked.
+    pub(crate) fn cloaks(&self) -> bool {
+        match self.capabilities.cloak {
+            CloakPolicy::Always => true,
+            CloakPolicy::MatchPeer => self.peer_cloaks,
+            CloakPolicy::Never => false,
+        }
+    }
+
+    /// Largest datagram to send, cloak included, in bytes.
+    pub(crate) fn datagram(&self) -> usize {
+        let proven = if self.id.is_loopback() {
+            PROVEN_DATAGRAM
+        } else {
+            BASE_DATAGRAM
+        };
+        proven.min(self.capabilities.max_packet)
+    }
+}
+
+fn slot(at: usize) -> PipeSlot {
+    PipeSlot(u8::try_from(at).expect("MAX_PIPES fits a u8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::TransportId;
+
+    const NOW: Instant = Instant::from_micros(5);
+
+    fn id(port: u16) -> PipeId {
+        PipeId::socket(TransportId(0), SocketAddr::from(([192, 0, 2, 1], port)))
+    }
+
+    fn add(pipes: &mut Pipes, port: u16, source: PathSource) -> Option<PipeSlot> {
+        pipes
+            .add(NOW, id(port), PipeCapabilities::DATAGRAM, source)
+            .map(|(slot, _)| slot)
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_validated_pipes_stay() {
+        let mut pipes = Pipes::default();
+        for port in 0..MAX_PIPES as u16 {
+            let slot = add(&mut pipes, port, PathSource::Dialed).unwrap();
+            if port != 3 {
+                pipes.get_mut(slot).unwrap().validate();
+            }
+        }
+        let (slot, replaced) = pipes
+            .add(NOW, id(99), PipeCapabilities::DATAGRAM, PathSource::Arrived)
+            .unwrap();
+        assert_eq!(replaced, Some(id(3)));
+        pipes.get_mut(slot).unwrap().validate();
+        assert_eq!(add(&mut pipes, 100, PathSource::Arrived), None);
+        assert_eq!(pipes.iter().count(), MAX_PIPES);
+    }
+
+    #[test]
+    fn an_address_that_sent_little_gets_little_back() {
+        let mut pipes = Pipes::default();
+        let slot = add(&mut pipes, 1, PathSource::Arrived).unwrap();
+        let pipe = pipes.get_mut(slot).unwrap();
+        assert!(!pipe.may_send(1));
+        pipe.heard(NOW, 100, true);
+        assert!(pipe.may_send(300));
+        pipe.count_sent(300);
+        assert!(!pipe.may_send(1));
+        assert!(pipe.validate());
+        assert!(pipe.may_send(100_000));
+    }
+
+    #[test]
+    fn an_offered_path_that_never_answers_is_left_alone() {
+        let mut pipes = Pipes::default();
+        let slot = add(&mut pipes, 1, PathSource::Offered).unwrap();
+        let pipe = pipes.get_mut(slot).unwrap();
+        assert_eq!(
+            (0..20).filter(|_| pipe.may_send(200)).count(),
+            usize::from(MAX_OFFERED_PROBES)
+        );
+    }
+
+    #[test]
+    fn a_validated_pipe_is_preferred_and_the_active_one_stays_among_equals() {
+        let mut pipes = Pipes::default();
+        let first = add(&mut pipes, 1, PathSource::Dialed).unwrap();
+        let second = add(&mut pipes, 2, PathSource::Dialed).unwrap();
+        pipes.activate(first);
+        pipes.get_mut(second).unwrap().validate();
+        assert_eq!(pipes.best(), Some(second));
+        pipes.get_mut(first).unwrap().validate();
+        assert_eq!(pipes.best(), Some(first));
+        pipes.remove(first);
+        assert_eq!(pipes.best(), Some(second));
+        assert_eq!(pipes.active(), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! Packets in: a handshake goes to the round machine, a channel packet to the flow.
+
+use sha2::{Digest, Sha256};
+use telehash_e3x::{Instant, OpenError};
+use telehash_lob::{
+    Lob,
+    cloak::{self, Peek},
+};
+
+use super::Link;
+use crate::{
+    Event, HandshakeMessage, Input, PathSource, PipeId, PipeSlot,
+    event::{InputKind, OpenedMessage},
+    handshake::Kind,
+};
+
+impl Link {
+    /// Takes a packet that [`Endpoint::handle`](crate::Endpoint::handle) found to be this link's.
+    pub fn handle(&mut self, now: Instant, pipe: PipeId, input: Input, packet: &mut [u8]) {
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += packet.len() as u64;
+        match input.0 {
+            InputKind::Channel(peek) => self.handle_channel(now, pipe, &peek, packet),
+            InputKind::Message(peek) => self.handle_message(now, pipe, &peek, packet),
+            InputKind::Opened(message) => self.handle_opened(now, pipe, *message),
+        }
+    }
+
+    fn handle_channel(&mut self, now: Instant, id: PipeId, peek: &Peek, packet: &mut [u8]) {
+        let (bytes, cloaked) = (packet.len(), peek.rounds() > 0);
+        let plain = cloak::finish(packet, peek, false);
+        let (side, range) = match self.sessions.open_channel(now, plain) {
+            Ok(opened) => opened,
+            Err(OpenError::Replayed) => return self.stats.replayed += 1,
+            Err(_) => return self.stats.rejected += 1,
+        };
+        let Some(slot) = self.pipe_of(now, id, bytes, cloaked) else {
+            return;
+        };
+        self.authenticated(now, slot);
+        self.rounds.on_channel_packet(now, slot, side);
+        self.follow_rounds(now);
+        // A packet of a session that the round did not settle on is proof of life, not data.
+        if self.sessions.active_token() == Some(side)
+            && self.flow.handle_packet(now, slot, &plain[range]).is_err()
+        {
+            self.stats.rejected += 1;
+        }
+    }
+
+    /// A message of an ephemeral that this link knows.
+    fn handle_message(&mut self, now: Instant, id: PipeId, peek: &Peek, packet: &mut [u8]) {
+        let (bytes, cloaked) = (packet.len(), peek.rounds() > 0);
+        let plain = cloak::finish(packet, peek, false);
+        if self
+            .rounds
+            .on_duplicate(now, self.pipes.find(id), digest(plain))
+        {
+            // Unproven copies count for nothing, not even toward what the address may be sent.
+            return self.follow_rounds(now);
+        }
+        let Ok(lob) = Lob::parse(plain) else {
+            return self.stats.rejected += 1;
+        };
+        let Ok(opened) = self.sessions.open_message(lob.body()) else {
+            return self.stats.rejected += 1;
+        };
+        let Ok(message) = HandshakeMessage::parse(&opened.inner, self.csid()) else {
+            return self.stats.rejected += 1;
+        };
+        let digest = digest(plain);
+        let body = lob.body().into();
+        let message = OpenedMessage {
+            opened,
+            message,
+            body,
+            cloaked,
+            digest,
+            bytes,
+        };
+        self.handle_opened(now, id, message);
+    }
+
+    /// A message that was opened: checks its sender, then moves the round machine.
+    pub(crate) fn handle_opened(&mut self, now: Instant, id: PipeId, message: OpenedMessage) {
+        let OpenedMessage {
+            opened,
+            message,
+            body,
+            cloaked,
+            digest,
+            bytes,
+        } = message;
+        if self.sessions.verify(&body, &opened).is_err() {
+            return self.stats.rejected += 1;
+        }
+        self.stats.handshakes_received += 1;
+        let Some(slot) = self.pipe_of(now, id, bytes, cloaked) else {
+            return;
+        };
+        let Kind::Link { keys } = &message.kind else {
+            return self.push_event(Event::Handshake(message));
+        };
+        // Both sets make the same hashname: the newer one can only say more.
+        let _ = self.keys.merge(keys);
+        let token = opened.token();
+        self.learn(&opened.remote);
+        self.note_offer(&message);
+        let unix = self.clock.unix(now);
+        self.rounds
+            .on_message(now, unix, slot, message.at, token, digest);
+        self.follow_rounds(now);
+    }
+
+    /// The slot of the pipe that an authenticated packet came by; new ones join the table.
+    fn pipe_of(
+        &mut self,
+        now: Instant,
+        id: PipeId,
+        bytes: usize,
+        cloaked: bool,
+    ) -> Option<PipeSlot> {
+        let slot = match self.pipes.find(id) {
+            Some(slot) => slot,
+            None => self.insert_pipe(now, id, PathSource::Arrived)?,
+        };
+        self.pipes.get_mut(slot)?.heard(now, bytes, cloaked);
+        Some(slot)
+    }
+
+    /// A channel packet authenticated on this pipe.
+    fn authenticated(&mut self, now: Instant, slot: PipeSlot) {
+        let active = self.pipes.active();
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        if pipe.validated() {
+            return;
+        }
+        if pipe.introduced && (active.is_none() || active == Some(slot)) {
+            // Our handshake went there, and only its receiver can have made this packet.
+            self.mark_validated(now, slot);
+        } else if !core::mem::replace(&mut pipe.roamed, true) {
+            self.push_event(Event::PipeCandidate(slot));
+        }
+    }
+}
+
+/// Identifies a handshake packet, byte for byte.
+pub(crate) fn digest(packet: &[u8]) -> [u8; 16] {
+    let hash: [u8; 32] = Sha256::digest(packet).into();
+    let [short @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+    short
+}

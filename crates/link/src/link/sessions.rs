@@ -1,0 +1,182 @@
+//! The exchange of a link, the ephemerals its peer authenticated, and the sessions between them.
+//!
+//! A session is the pair of ephemerals: who erases it erases our ephemeral too ([`Sessions::fresh`]),
+//! so no pair of keys ever gets a second session object, with its nonces and replay filter anew.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::ops::Range;
+
+use rand_core::CryptoRng;
+use telehash_e3x::{
+    Exchange, ExchangeError, Instant, MessageError, OpenError, Opened, RemoteEphemeral, SealError,
+    Session, SessionContext, Token,
+};
+use telehash_hashname::Hashname;
+
+use crate::config::MAX_REMOTE_EPHEMERALS;
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    local: Hashname,
+    remote: Hashname,
+    exchange: Box<dyn Exchange>,
+    sides: Vec<Side>,
+    active: Option<Token>,
+}
+
+/// One authenticated ephemeral of the peer.
+#[derive(Debug)]
+struct Side {
+    token: Token,
+    ephemeral: RemoteEphemeral,
+    session: Option<Box<dyn Session>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(local: Hashname, remote: Hashname, exchange: Box<dyn Exchange>) -> Self {
+        Self {
+            local,
+            remote,
+            exchange,
+            sides: Vec::new(),
+            active: None,
+        }
+    }
+
+    pub(crate) fn exchange(&self) -> &dyn Exchange {
+        &*self.exchange
+    }
+
+    /// Opens a message BODY; of an adopted ephemeral without public-key work.
+    pub(crate) fn open_message(&self, body: &[u8]) -> Result<Opened, MessageError> {
+        self.exchange.open(body)
+    }
+
+    /// Proves that the peer sent this message.
+    pub(crate) fn verify(&mut self, body: &[u8], opened: &Opened) -> Result<(), MessageError> {
+        self.exchange.verify(body, opened)
+    }
+
+    pub(crate) fn seal_message(
+        &mut self,
+        inner: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, SealError> {
+        self.exchange.seal(inner, rng)
+    }
+
+    pub(crate) fn knows(&self, token: Token) -> bool {
+        self.sides.iter().any(|side| side.token == token)
+    }
+
+    /// Keeps an authenticated ephemeral. Returns the token of one that made room for it.
+    pub(crate) fn learn(&mut self, ephemeral: &RemoteEphemeral) -> Option<Token> {
+        let token = ephemeral.token();
+        if self.knows(token) || self.exchange.adopt(ephemeral).is_err() {
+            return None;
+        }
+        let full = self.sides.len() >= MAX_REMOTE_EPHEMERALS;
+        // Only one that never had a session may go: the others' replay filters must stay.
+        let spare = |side: &Side| side.session.is_none();
+        let evicted = if full {
+            Some(self.sides.iter().position(spare)?)
+        } else {
+            None
+        };
+        let evicted = evicted.map(|at| self.sides.remove(at).token);
+        self.sides.push(Side {
+            token,
+            ephemeral: ephemeral.clone(),
+            session: None,
+        });
+        evicted
+    }
+
+    /// Makes the session with this ephemeral the one that sends; derives it if there is none yet.
+    pub(crate) fn activate(
+        &mut self,
+        token: Token,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ExchangeError> {
+        self.derive(token, rng)?;
+        self.active = Some(token);
+        // First in the list, since nearly every packet is of the active session.
+        self.sides.sort_by_key(|side| side.token != token);
+        Ok(())
+    }
+
+    /// Derives the session with this ephemeral unless it exists.
+    pub(crate) fn derive(
+        &mut self,
+        token: Token,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ExchangeError> {
+        let context = SessionContext {
+            local: self.local,
+            remote: self.remote,
+            resume: None,
+        };
+        let Some(side) = self.sides.iter_mut().find(|side| side.token == token) else {
+            return Err(ExchangeError::OtherSet);
+        };
+        if side.session.is_none() {
+            side.session = Some(self.exchange.session(&side.ephemeral, &context, rng)?);
+        }
+        Ok(())
+    }
+
+    /// The session that sends.
+    pub(crate) fn active(&mut self) -> Option<&mut (dyn Session + 'static)> {
+        let token = self.active?;
+        self.sides
+            .iter_mut()
+            .find(|side| side.token == token)?
+            .session
+            .as_deref_mut()
+    }
+
+    /// Bytes that the sending session adds to a plaintext; 0 without one.
+    pub(crate) fn overhead(&self) -> usize {
+        let active = self
+            .sides
+            .iter()
+            .find(|side| Some(side.token) == self.active);
+        let session = active.and_then(|side| side.session.as_ref());
+        session.map_or(0, |session| session.overhead().total())
+    }
+
+    pub(crate) fn active_token(&self) -> Option<Token> {
+        self.active
+    }
+
+    /// Decrypts a channel packet in place: with the active session, else with another.
+    /// Returns whose ephemeral the session has, and the plaintext's place.
+    pub(crate) fn open_channel(
+        &mut self,
+        now: Instant,
+        packet: &mut [u8],
+    ) -> Result<(Token, Range<usize>), OpenError> {
+        let mut result = Err(OpenError::Forged);
+        for side in &mut self.sides {
+            let Some(session) = side.session.as_deref_mut() else {
+                continue;
+            };
+            match session.open(now, packet) {
+                Ok(range) => return Ok((side.token, range)),
+                // A forged packet is left as it was: the next session may try it.
+                Err(OpenError::Forged) => {}
+                Err(error) => result = Err(error),
+            }
+        }
+        result
+    }
+
+    /// Erases all sessions, and our ephemeral with them. Returns the tokens that are gone.
+    pub(crate) fn fresh(&mut self, rng: &mut dyn CryptoRng) -> Result<Vec<Token>, ExchangeError> {
+        let mut gone: Vec<Token> = self.sides.drain(..).map(|side| side.token).collect();
+        gone.push(self.exchange.token());
+        self.active = None;
+        self.exchange.fresh(rng)?;
+        Ok(gone)
+    }
+}

@@ -1,0 +1,47 @@
+//! Figures of a link.
+
+use super::Link;
+use crate::{LinkState, PipeStats};
+
+/// Counters of a link since it was made, and its present figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct LinkStats {
+    /// State now.
+    pub up: bool,
+    /// Packets handed in that were its own.
+    pub datagrams_received: u64,
+    /// Bytes of them, cloak included.
+    pub bytes_received: u64,
+    /// Packets sent.
+    pub datagrams_sent: u64,
+    /// Bytes of them, cloak included.
+    pub bytes_sent: u64,
+    /// Packets that did not authenticate or did not parse.
+    pub rejected: u64,
+    /// Packets received before.
+    pub replayed: u64,
+    /// Handshake messages received that authenticated.
+    pub handshakes_received: u64,
+    /// Handshake messages sent.
+    pub handshakes_sent: u64,
+    /// Sessions so far.
+    pub sessions: u64,
+    /// Channels open now.
+    pub channels: usize,
+    /// The active pipe's congestion state.
+    pub pipe: Option<PipeStats>,
+}
+
+impl Link {
+    /// Counters and present figures.
+    #[must_use]
+    pub fn stats(&self) -> LinkStats {
+        LinkStats {
+            up: self.state == LinkState::Up,
+            channels: self.flow.channels(),
+            pipe: self.pipes.active().map(|slot| self.flow.pipe_stats(slot)),
+            ..self.stats.clone()
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Packets out: sealed handshakes first, then runs of equal-sized channel packets.
+
+use alloc::vec::Vec;
+
+use rand_core::Rng;
+use telehash_e3x::{Instant, Overhead};
+use telehash_lob::cloak;
+
+use super::Link;
+use crate::{PipeId, PipeSlot, config::MAX_CONTROL_QUEUE};
+
+/// One system call's worth of packets for one pipe; the bytes are in the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub pipe: PipeId,
+    /// Size of each packet in the buffer but the last, which may be smaller; `None` for one packet.
+    pub segment_size: Option<usize>,
+}
+
+/// A packet that waits for the transport.
+#[derive(Debug)]
+pub(super) enum Queued {
+    /// A handshake: cloaked when it leaves, if the pipe wants that.
+    Plain(Vec<u8>),
+    /// As it goes on the wire.
+    Wire(Vec<u8>),
+}
+
+impl Link {
+    /// Fills `buf` (empty, from a pool of the caller's) with up to `max_segments` packets for one
+    /// pipe, sealed and cloaked. Call until `None`, or until the transport takes no more.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buf: &mut Vec<u8>,
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        self.transmit_control(now, buf).or_else(|| {
+            let active = self.pipes.active()?;
+            self.transmit_on(now, active, buf, max_segments)
+                .or_else(|| self.transmit_pinned(now, active, buf, max_segments))
+        })
+    }
+
+    /// Queues a handshake for one pipe.
+    pub(super) fn queue(&mut self, slot: PipeSlot, packet: Queued) {
+        if self.control.len() >= MAX_CONTROL_QUEUE {
+            self.control.pop_front();
+        }
+        self.control.push_back((slot, packet));
+    }
+
+    fn transmit_control(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        while let Some((slot, packet)) = self.control.pop_front() {
+            let Some(pipe) = self.pipes.get_mut(slot) else {
+                continue;
+            };
+            match packet {
+                Queued::Wire(packet) => buf.extend_from_slice(&packet),
+                Queued::Plain(packet) => {
+                    let gap = if pipe.cloaks() { cloak::NONCE_LEN } else { 0 };
+                    if !pipe.may_send(gap + packet.len()) {
+                        continue;
+                    }
+                    pipe.introduced = true;
+                    buf.resize(gap, 0);
+                    buf.extend_from_slice(&packet);
+                    if gap > 0 {
+                        self.cloak(buf);
+                    }
+                }
+            }
+            return self.sent(now, slot, buf.len(), None);
+        }
+        None
+    }
+
+    /// Answers that belong on a pipe other than the active one (channel-types.md, path).
+    fn transmit_pinned(
+        &mut self,
+        now: Instant,
+        active: PipeSlot,
+        buf: &mut Vec<u8>,
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        if !self.flow.has_pinned() {
+            return None;
+        }
+        let others: Vec<PipeSlot> = self
+            .pipes
+            .iter()
+            .map(|(slot, _)| slot)
+            .filter(|slot| *slot != active)
+            .collect();
+        others
+            .into_iter()
+            .find_map(|slot| self.transmit_on(now, slot, buf, max_segments))
+    }
+
+    fn transmit_on(
+        &mut self,
+        now: Instant,
+        slot: PipeSlot,
+        buf: &mut Vec<u8>,
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        let pipe = self.pipes.get(slot)?;
+        let (datagram, cloaks) = (pipe.datagram(), pipe.cloaks());
+        let gap = if cloaks { cloak::NONCE_LEN } else { 0 };
+        let overhead = self.sessions.active()?.overhead();
+        let max_plain = datagram.checked_sub(gap + overhead.total())?;
+        let mut segment = None;
+        for _ in 0..max_segments {
+            let start = buf.len();
+            if !self.append_packet(now, slot, buf, gap, overhead, max_plain) {
+                break;
+            }
+            let len = buf.len() - start;
+            match segment {
+                None => segment = Some(len),
+                // Larger than the run: an old packet of a pipe that carried more. It goes alone.
+                Some(size) if len > size => {
+                    let alone = buf.split_off(start);
+                    self.queue(slot, Queued::Wire(alone));
+                    break;
+                }
+                Some(_) => {}
+            }
+            // Only full packets make runs; a smaller one is the last.
+            if len != datagram {
+                break;
+            }
+        }
+        let segment = segment?;
+        self.sent(
+            now,
+            slot,
+            buf.len(),
+            (buf.len() > segment).then_some(segment),
+        )
+    }
+
+    /// Appends one sealed packet; false if nothing may go now.
+    fn append_packet(
+        &mut self,
+        now: Instant,
+        slot: PipeSlot,
+        buf: &mut Vec<u8>,
+        gap: usize,
+        overhead: Overhead,
+        max_plain: usize,
+    ) -> bool {
+        let start = buf.len();
+        buf.resize(start + gap + overhead.head, 0);
+        let polled = self.flow.poll_packet(now, slot, max_plain, buf);
+        let Some(session) = self.sessions.active().filter(|_| polled.is_some()) else {
+            buf.truncate(start);
+            return false;
+        };
+        buf.resize(buf.len() + overhead.tail, 0);
+        if session.seal(now, &mut buf[start + gap..]).is_err() {
+            // The keys are used up: the packet counts as lost until a new session carries it.
+            buf.truncate(start);
+            return false;
+        }
+        if gap > 0 {
+            self.cloak(&mut buf[start..]);
+        }
+        true
+    }
+
+    fn cloak(&mut self, packet: &mut [u8]) {
+        let mut nonce = [0; cloak::NONCE_LEN];
+        self.rng.fill_bytes(&mut nonce);
+        packet[..cloak::NONCE_LEN].copy_from_slice(&cloak::make_nonce(nonce));
+        cloak::cloak_in_place(packet);
+    }
+
+    /// Books what leaves.
+    fn sent(
+        &mut self,
+        now: Instant,
+        slot: PipeSlot,
+        bytes: usize,
+        segment_size: Option<usize>,
+    ) -> Option<Transmit> {
+        let pipe = self.pipes.get_mut(slot)?;
+        pipe.count_sent(bytes);
+        self.rounds.on_sent(now, slot);
+        self.stats.datagrams_sent += segment_size.map_or(1, |size| bytes.div_ceil(size)) as u64;
+        self.stats.bytes_sent += bytes as u64;
+        Some(Transmit {
+            pipe: pipe.id,
+            segment_size,
+        })
+    }
+}
