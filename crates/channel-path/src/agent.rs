@@ -1,0 +1,334 @@
+//! The agent: runs the path channel of one link.
+
+use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
+
+use telehash_hashname::Path;
+use telehash_link::{ChannelEvent, ChannelId, Event, Instant, Link, OpenError, PipeId, PipeSlot};
+
+use crate::{
+    answering::Answering,
+    asking::{Asking, Purpose},
+    wire::TYPE,
+};
+
+/// Limit: news that wait for [`PathAgent::poll_event`]; at the limit the oldest are dropped, except
+/// the ends of pings.
+pub const MAX_PATH_EVENTS: usize = 256;
+
+/// Which of our own paths the peer is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// All of them: the peer is accepted, and only so both ends of a home network find each other.
+    #[default]
+    All,
+    /// Only addresses that are meant for the whole internet.
+    Global,
+    /// None.
+    Nothing,
+}
+
+/// Configuration of a [`PathAgent`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathConfig {
+    /// Which of our own paths the peer is told.
+    pub share: Share,
+}
+
+/// What the agent asks its driver about the transports.
+pub trait Whereabouts {
+    /// How we may be reached now.
+    fn local_paths(&self) -> Vec<Path>;
+
+    /// The path that describes the far end of this pipe.
+    fn path_of(&self, pipe: PipeId) -> Option<Path>;
+}
+
+/// Names a ping within its agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PingId(pub(crate) u64);
+
+/// News from the agent. Drain with [`PathAgent::poll_event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathEvent {
+    /// Dial this path, which the peer offered, and report the pipe with [`PathAgent::dialed`]. Skip
+    /// it if no transport can.
+    Dial(Path),
+    /// An answer to a ping.
+    Pong {
+        /// The ping.
+        ping: PingId,
+        /// The pipe that the answer came by.
+        pipe: PipeSlot,
+        /// Time from the ping to this answer.
+        rtt: Duration,
+    },
+    /// The time of a ping is over, or the link is down: no more answers.
+    PingOver(PingId),
+    /// The peer sees us at this path, on this pipe. Nobody but the peer vouches for it.
+    SeenAs {
+        /// The pipe.
+        pipe: PipeSlot,
+        /// Our address, as the peer sees it.
+        path: Path,
+    },
+}
+
+/// Runs the path channel of one link: tells the peer our paths when the link comes up, answers,
+/// probes what the peer offers, checks new pipes before traffic moves there, and pings.
+///
+/// It does no I/O and reads no clock. Hand it every event of its link first; then drain
+/// [`poll_event`](Self::poll_event), and the link. After any call ask for
+/// [`poll_timeout`](Self::poll_timeout) again.
+#[derive(Debug, Default)]
+pub struct PathAgent {
+    pub(crate) config: PathConfig,
+    pub(crate) asking: Asking,
+    pub(crate) answering: Answering,
+    /// Channels that we have ended; what still comes on them is read and forgotten.
+    retired: Vec<ChannelId>,
+    events: VecDeque<PathEvent>,
+}
+
+impl PathAgent {
+    /// An agent for a new link.
+    #[must_use]
+    pub fn new(config: PathConfig) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// Looks at an event of the link. True if it concerns a path channel, so nobody else needs it.
+    pub fn handle_event(
+        &mut self,
+        now: Instant,
+        link: &mut Link,
+        event: &Event,
+        whereabouts: &dyn Whereabouts,
+    ) -> bool {
+        match event {
+            // Before the link is up: this is the packet that proves the session to the peer.
+            Event::Agreed | Event::Up => self.announce(now, link, whereabouts),
+            Event::Restarted => {
+                self.reset();
+                self.announce(now, link, whereabouts);
+            }
+            Event::Down(_) => self.reset(),
+            Event::PipeCandidate(slot) => self.check(now, link, *slot),
+            Event::PipeValidated(slot) | Event::PipeLost(slot) => self.asking.checked(*slot),
+            Event::Channel(event) => return self.handle_channel(now, link, event, whereabouts),
+            _ => {}
+        }
+        false
+    }
+
+    /// Tells the peer our paths, at most once a second; call it when they changed.
+    pub fn announce(&mut self, now: Instant, link: &mut Link, whereabouts: &dyn Whereabouts) {
+        if self.asking.round_allowed(now) {
+            let paths = self.config.share.select(whereabouts.local_paths());
+            self.ask(now, link, Purpose::Round, paths);
+        }
+    }
+
+    /// Asks the peer to answer on every pipe, and reports what comes back until `wait` is over.
+    ///
+    /// # Errors
+    /// The link is down, or too many channels are open; see [`OpenError`].
+    pub fn ping(
+        &mut self,
+        now: Instant,
+        link: &mut Link,
+        wait: Duration,
+    ) -> Result<PingId, OpenError> {
+        self.start_ping(now, link, wait)
+    }
+
+    /// The driver dialled a path that the peer offered; it is probed now.
+    pub fn dialed(&mut self, now: Instant, link: &mut Link, path: &Path, pipe: PipeId) {
+        if let Some(slot) = self.answer_offered(now, link, path, pipe) {
+            self.check(now, link, slot);
+        }
+    }
+
+    /// The next piece of news.
+    pub fn poll_event(&mut self) -> Option<PathEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.asking.poll_timeout(), self.answering.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time passed. Spurious calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant, link: &mut Link, whereabouts: &dyn Whereabouts) {
+        if self.asking.round_is_due(now) {
+            self.announce(now, link, whereabouts);
+        }
+        self.expire_questions(now, link);
+        self.repeat_checks(now, link);
+        for id in self.answering.expire(now) {
+            self.retire(now, link, id);
+        }
+    }
+
+    fn handle_channel(
+        &mut self,
+        now: Instant,
+        link: &mut Link,
+        event: &ChannelEvent,
+        whereabouts: &dyn Whereabouts,
+    ) -> bool {
+        match event {
+            ChannelEvent::Opened {
+                id,
+                kind,
+                reliable,
+                packet,
+            } if kind == TYPE => {
+                if *reliable {
+                    link.refuse(now, *id, "a path channel is unreliable");
+                } else {
+                    self.answer(now, link, *id, packet.head.as_deref(), whereabouts);
+                }
+                true
+            }
+            ChannelEvent::Readable(id) => self.read(now, link, *id),
+            ChannelEvent::Failed { id, .. } | ChannelEvent::Closed(id) => self.forget(*id),
+            ChannelEvent::Established(id)
+            | ChannelEvent::Writable(id)
+            | ChannelEvent::Finished(id) => self.owns(*id),
+            _ => false,
+        }
+    }
+
+    fn read(&mut self, now: Instant, link: &mut Link, id: ChannelId) -> bool {
+        if self.asking.owns(id) {
+            self.read_answers(now, link, id);
+            return true;
+        }
+        let ours = self.owns(id);
+        if ours {
+            while let Ok(Some(_)) = link.read(now, id) {}
+        }
+        ours
+    }
+
+    fn owns(&self, id: ChannelId) -> bool {
+        self.asking.owns(id) || self.answering.owns(id) || self.retired.contains(&id)
+    }
+
+    /// The link has forgotten the channel.
+    fn forget(&mut self, id: ChannelId) -> bool {
+        let ours = self.owns(id);
+        self.answering.forget(id);
+        self.end_question(id);
+        self.retired.retain(|retired| *retired != id);
+        ours
+    }
+
+    /// Nothing more is expected of the channel. Its `end` is one packet, which peers that have
+    /// forgotten the channel ignore.
+    pub(crate) fn retire(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
+        if link.end(now, id).is_ok() {
+            self.retired.push(id);
+        }
+    }
+
+    fn reset(&mut self) {
+        self.answering.end_session();
+        self.retired.clear();
+        self.end_pings();
+        self.asking = Asking::continued(&self.asking);
+    }
+
+    pub(crate) fn push_event(&mut self, event: PathEvent) {
+        if self.events.len() >= MAX_PATH_EVENTS {
+            let spare = |event: &PathEvent| !matches!(event, PathEvent::PingOver(_));
+            if let Some(oldest) = self.events.iter().position(spare) {
+                self.events.remove(oldest);
+            }
+        }
+        self.events.push_back(event);
+    }
+}
+
+impl Share {
+    fn select(self, mut paths: Vec<Path>) -> Vec<Path> {
+        match self {
+            Self::All => paths,
+            Self::Global => {
+                paths.retain(is_global);
+                paths
+            }
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
+/// Whether a path leads somewhere from anywhere. Paths without an address do as far as we know.
+fn is_global(path: &Path) -> bool {
+    use core::net::IpAddr;
+    path.socket_addr()
+        .is_none_or(|address| match address.ip().to_canonical() {
+            IpAddr::V4(ip) => {
+                let [a, b, ..] = ip.octets();
+                let shared = a == 100 && (64..128).contains(&b);
+                !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared)
+            }
+            IpAddr::V6(ip) => {
+                !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local())
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn udp(address: &str) -> Path {
+        Path::udp(address.parse().unwrap())
+    }
+
+    #[test]
+    fn addresses_of_the_home_network_can_be_kept_private() {
+        let home = [
+            "192.168.1.2:1",
+            "10.1.2.3:1",
+            "127.0.0.1:1",
+            "100.64.0.1:1",
+            "[fd00::1]:1",
+        ];
+        let global = ["192.0.2.1:1", "[2001:db8::1]:1"];
+        let paths: Vec<Path> = home
+            .iter()
+            .chain(&global)
+            .map(|address| udp(address))
+            .collect();
+        let kept: Vec<Path> = global.iter().map(|address| udp(address)).collect();
+        assert_eq!(Share::Global.select(paths.clone()), kept);
+        assert_eq!(Share::All.select(paths.clone()), paths);
+        assert_eq!(Share::Nothing.select(paths), []);
+    }
+
+    #[test]
+    fn news_that_nobody_collects_are_bounded_and_pings_still_end() {
+        let mut agent = PathAgent::new(PathConfig::default());
+        agent.push_event(PathEvent::PingOver(PingId(1)));
+        for port in 1..=MAX_PATH_EVENTS {
+            agent.push_event(PathEvent::Dial(udp(&alloc::format!("192.0.2.1:{port}"))));
+        }
+        let events: Vec<_> = core::iter::from_fn(|| agent.poll_event()).collect();
+        assert_eq!(events.len(), MAX_PATH_EVENTS);
+        assert_eq!(events.first(), Some(&PathEvent::PingOver(PingId(1))));
+        assert_eq!(events.get(1), Some(&PathEvent::Dial(udp("192.0.2.1:2"))));
+    }
+}

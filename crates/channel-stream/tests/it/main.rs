@@ -1,0 +1,5 @@
+//! Streams between two endpoints in one process.
+
+mod bytes;
+mod common;
+mod messages;

@@ -1,0 +1,346 @@
+//! How links come to be, and go: asked for by the application, or by strangers who are accepted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use telehash_channel_path::Whereabouts as _;
+use telehash_hashname::{Hashname, LinkJson, Path};
+use telehash_link::{
+    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, PipeId,
+    Ticket,
+};
+use telehash_transport::Transport;
+
+use crate::accept::{Decision, Stranger, Verdict};
+use crate::convert;
+use crate::driver::{Core, LinkDriver, Port};
+use crate::error::LinkError;
+use crate::events::MeshEvent;
+use crate::limits::{
+    DECISION_TIMEOUT, DIAL_TIMEOUT, MAX_PENDING_DIALS, MAX_REDIAL_PAUSE, REDIAL_PAUSE,
+};
+use crate::shared::Shared;
+
+impl Shared {
+    /// The link to an endpoint, made if there is none, and its paths dialled.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        target: &LinkJson,
+    ) -> Result<Arc<LinkDriver>, LinkError> {
+        self.follow_clock();
+        let driver = match self.link_by_name(&target.hashname) {
+            Some(driver) => driver,
+            None => self.make_link(target)?,
+        };
+        driver.want();
+        let dialable = target
+            .paths
+            .iter()
+            .filter(|path| self.port_for(path).is_some());
+        let paths: Vec<Path> = dialable.take(MAX_PENDING_DIALS).cloned().collect();
+        if !paths.is_empty() {
+            driver.set_targets(paths.clone());
+        }
+        for path in paths {
+            self.dial(&driver, path, PathSource::Dialed);
+        }
+        Ok(driver)
+    }
+
+    fn make_link(self: &Arc<Self>, target: &LinkJson) -> Result<Arc<LinkDriver>, LinkError> {
+        let hashname = target.hashname;
+        if hashname == self.hashname {
+            return Err(LinkError::OwnHashname);
+        }
+        if target.keys.is_empty() {
+            return Err(LinkError::KeysUnknown(hashname));
+        }
+        if target.keys.hashname() != Some(hashname) {
+            return Err(LinkError::WrongKeys(hashname));
+        }
+        if !target
+            .paths
+            .iter()
+            .any(|path| self.port_for(path).is_some())
+        {
+            return Err(self.no_path(target));
+        }
+        self.make_room()?;
+        let options = self.options(&hashname);
+        let mut endpoint = self.endpoint();
+        if self.lifecycle.is_closing() {
+            return Err(LinkError::Closed);
+        }
+        match endpoint.connect(self.clock.now(), &target.keys, options) {
+            Ok((key, link)) => Ok(self.add_link(endpoint, key, link, true)),
+            Err(ConnectError::AlreadyLinked(key)) => {
+                drop(endpoint);
+                self.link_by_key(key).ok_or(LinkError::Closed)
+            }
+            Err(error) => Err(connect_error(error, hashname)),
+        }
+    }
+
+    /// Registers a new link before anyone else sees the endpoint, which knows it already.
+    fn add_link(
+        &self,
+        endpoint: std::sync::MutexGuard<'_, Endpoint>,
+        key: LinkKey,
+        link: Link,
+        wanted: bool,
+    ) -> Arc<LinkDriver> {
+        let hashname = link.hashname();
+        let driver = Arc::new(LinkDriver::new(
+            key,
+            Core::new(link, self.path_config),
+            wanted,
+        ));
+        self.directory_mut().insert(driver.clone());
+        drop(endpoint);
+        tracing::debug!(peer = %hashname.short(), accepted = !wanted, "link added");
+        self.events.publish(MeshEvent::LinkAdded {
+            hashname,
+            accepted: !wanted,
+        });
+        driver
+    }
+
+    fn options(&self, hashname: &Hashname) -> LinkOptions {
+        LinkOptions::default().last_at(self.known.at(hashname))
+    }
+
+    /// Makes sure there is room for one more link.
+    fn make_room(self: &Arc<Self>) -> Result<(), LinkError> {
+        while self.directory().len() >= self.max_links {
+            let Some(victim) = self.directory_mut().expendable() else {
+                return Err(LinkError::TooManyLinks {
+                    limit: self.max_links,
+                });
+            };
+            self.close_link(&victim);
+        }
+        Ok(())
+    }
+
+    /// A stranger proved its identity: let it in, ask about it, or leave it without an answer.
+    pub(crate) fn meet(self: &Arc<Self>, incoming: Incoming) {
+        match self.door.verdict(&incoming.hashname, &self.known) {
+            Verdict::Accept => self.admit(incoming.hashname, incoming.ticket),
+            Verdict::Refuse => self.turn_away(incoming.hashname, incoming.ticket),
+            Verdict::Ask(_) if !self.door.start_decision(incoming.hashname) => {
+                self.turn_away(incoming.hashname, incoming.ticket);
+            }
+            Verdict::Ask(callback) => {
+                let Incoming {
+                    hashname,
+                    keys,
+                    csid,
+                    round,
+                    pipe,
+                    ticket,
+                    ..
+                } = incoming;
+                let stranger = Stranger {
+                    hashname,
+                    keys,
+                    csid,
+                    path: self.path_of(pipe),
+                    round,
+                };
+                let shared = self.clone();
+                self.spawn(async move {
+                    let decision = callback.decide(stranger);
+                    let decision = std::panic::AssertUnwindSafe(decision).catch_unwind();
+                    let decision = tokio::time::timeout(DECISION_TIMEOUT, decision).await;
+                    shared.door.end_decision(&hashname);
+                    match decision {
+                        Ok(Ok(Decision::Accept)) => shared.admit(hashname, ticket),
+                        _ => shared.turn_away(hashname, ticket),
+                    }
+                });
+            }
+        }
+    }
+
+    fn admit(self: &Arc<Self>, hashname: Hashname, ticket: Ticket) {
+        if self.make_room().is_err() {
+            return self.turn_away(hashname, ticket);
+        }
+        let options = self.options(&hashname);
+        let mut endpoint = self.endpoint();
+        if self.lifecycle.is_closing() {
+            return endpoint.refuse(ticket);
+        }
+        match endpoint.accept(self.clock.now(), ticket, options) {
+            Ok((key, link)) => {
+                let driver = self.add_link(endpoint, key, link, false);
+                // The link has an answer to send.
+                let _ = driver.run(self, |_, _| ());
+            }
+            Err(AcceptError::AlreadyLinked(_) | AcceptError::Expired) => {}
+            Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
+        }
+    }
+
+    fn turn_away(&self, hashname: Hashname, ticket: Ticket) {
+        self.endpoint().refuse(ticket);
+        tracing::debug!(peer = %hashname.short(), "stranger refused");
+        self.events.publish(MeshEvent::StrangerRefused { hashname });
+    }
+
+    /// Ends a link: its channels fail, which the peer is told, and its session is erased.
+    pub(crate) fn close_link(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
+        let _ = driver.run(self, |core, now| core.fail_all(now, "closed"));
+        let _ = driver.run(self, |core, now| core.link.close(now));
+        self.forget_link(driver);
+    }
+
+    /// A fault of ours while working on this link: it ends here, and nothing else does.
+    pub(crate) fn link_panicked(&self, driver: &Arc<LinkDriver>) {
+        let hashname = driver.hashname();
+        tracing::error!(peer = %hashname.short(), "a fault while handling this link closed it");
+        self.events.publish(MeshEvent::LinkPanicked { hashname });
+        self.forget_link(driver);
+    }
+
+    fn forget_link(&self, driver: &Arc<LinkDriver>) {
+        let mut endpoint = self.endpoint();
+        endpoint.remove(driver.key());
+        let removed = self.directory_mut().remove(driver.key()).is_some();
+        drop(endpoint);
+        driver.bury(self);
+        if removed {
+            let hashname = driver.hashname();
+            tracing::debug!(peer = %hashname.short(), "link removed");
+            self.events.publish(MeshEvent::LinkRemoved { hashname });
+        }
+    }
+
+    /// Dials the paths of a link that lost its last pipe, until it has one again. Only connections
+    /// are lost: an address stays.
+    pub(crate) fn redial(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
+        let Some(place) = driver.start_redial().filter(|_| driver.is_wanted()) else {
+            return;
+        };
+        let (shared, driver) = (self.clone(), driver.clone());
+        self.spawn(async move {
+            let _place = place;
+            let mut pause = REDIAL_PAUSE;
+            loop {
+                tokio::time::sleep(pause).await;
+                match driver.look(&shared, |core| core.link.pipes().next().is_none()) {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => return,
+                }
+                for path in driver.targets() {
+                    shared.dial(&driver, path, PathSource::Dialed);
+                }
+                pause = MAX_REDIAL_PAUSE.min(pause * 2);
+            }
+        });
+    }
+
+    /// Dials a path that the peer offered.
+    pub(crate) fn dial_offered(self: &Arc<Self>, driver: &Arc<LinkDriver>, path: Path) {
+        self.dial(driver, path, PathSource::Offered);
+    }
+
+    /// Opens a pipe along this path and gives it to the link: at once where no connection has to be
+    /// made, else in a task. A path that nobody can dial is ignored.
+    fn dial(self: &Arc<Self>, driver: &Arc<LinkDriver>, path: Path, source: PathSource) {
+        let Some((port, transport)) = self.port_for(&path) else {
+            return;
+        };
+        let Some(place) = driver.start_dial() else {
+            return;
+        };
+        let (shared, port, driver) = (self.clone(), port.clone(), driver.clone());
+        let mut dialing = Box::pin(async move {
+            let _place = place;
+            match tokio::time::timeout(DIAL_TIMEOUT, transport.dial(&path)).await {
+                Ok(Ok(remote)) => {
+                    let pipe = PipeId {
+                        transport: port.id(),
+                        remote: convert::to_link(remote),
+                    };
+                    shared.dialed(&driver, &path, pipe, source);
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "dial failed"),
+                Err(_) => tracing::debug!(%path, within = ?DIAL_TIMEOUT, "dial timed out"),
+            }
+        });
+        if dialing.as_mut().now_or_never().is_none() {
+            self.spawn(dialing);
+        }
+    }
+
+    fn dialed(
+        self: &Arc<Self>,
+        driver: &Arc<LinkDriver>,
+        path: &Path,
+        pipe: PipeId,
+        source: PathSource,
+    ) {
+        let added = driver.run(self, |core, now| match source {
+            PathSource::Offered => core.paths.dialed(now, &mut core.link, path, pipe),
+            _ => {
+                core.link.add_path(now, pipe, source);
+            }
+        });
+        if added.is_err() {
+            self.connection_unused(pipe);
+        }
+    }
+
+    /// The first transport that can dial this path.
+    fn port_for(&self, path: &Path) -> Option<(&Arc<Port>, Arc<dyn Transport>)> {
+        self.ports.iter().find_map(|port| {
+            let transport = port.transport()?;
+            transport.dialable(path).then_some((port, transport))
+        })
+    }
+
+    fn no_path(&self, target: &LinkJson) -> LinkError {
+        let list = |names: Vec<&str>| match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        };
+        LinkError::NoPath {
+            hashname: target.hashname,
+            paths: list(target.paths.iter().map(Path::kind).collect()),
+            transports: list(self.ports.iter().map(|port| port.name()).collect()),
+        }
+    }
+}
+
+fn connect_error(error: ConnectError, hashname: Hashname) -> LinkError {
+    match error {
+        ConnectError::OwnHashname => LinkError::OwnHashname,
+        ConnectError::NoKeys => LinkError::KeysUnknown(hashname),
+        ConnectError::KeyMissing(csid) => LinkError::KeyMissing { hashname, csid },
+        ConnectError::NoCommonCipherSet(_) => LinkError::NoCommonCipherSet(hashname),
+        error => LinkError::BadKey {
+            hashname,
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// How long a host name may take to become addresses.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Addresses used of one host name; more are ignored.
+const MAX_HOST_ADDRESSES: usize = 4;
+
+/// The addresses of a host, as the system knows them; none if it does not, or takes too long.
+pub(crate) async fn addresses_of(host: &str, port: u16) -> Vec<std::net::IpAddr> {
+    let lookup = tokio::net::lookup_host((host, port));
+    match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
+        Ok(Ok(found)) => found
+            .take(MAX_HOST_ADDRESSES)
+            .map(|address| address.ip())
+            .collect(),
+        _ => Vec::new(),
+    }
+}

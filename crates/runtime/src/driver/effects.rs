@@ -1,0 +1,59 @@
+//! What a link's news cause outside of its lock.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use telehash_hashname::Path;
+use telehash_link::{ChannelId, Packet};
+
+use super::LinkDriver;
+use crate::shared::Shared;
+
+/// Collected under the lock of a link, done after it is released. Costs nothing while empty.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Tasks of the application that wait for a channel.
+    pub(super) wakers: Vec<Waker>,
+    /// Channels that the peer opened.
+    pub(super) opened: Vec<Opened>,
+    /// Paths that the peer offered, to be dialled.
+    pub(super) dials: Vec<Path>,
+    /// The link has no pipe any more.
+    pub(super) stranded: bool,
+    /// How the peer sees us.
+    pub(super) seen_as: Vec<Path>,
+    /// A channel ended or failed: whoever waits for that looks again.
+    pub(super) channel_over: bool,
+}
+
+/// A channel that the peer opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) id: ChannelId,
+    pub(crate) kind: String,
+    pub(crate) reliable: bool,
+    pub(crate) packet: Packet,
+}
+
+impl Effects {
+    pub(super) fn apply(self, shared: &Arc<Shared>, driver: &Arc<LinkDriver>) {
+        for waker in self.wakers {
+            waker.wake();
+        }
+        for opened in self.opened {
+            shared.channel_opened(driver, opened);
+        }
+        for path in self.dials {
+            shared.dial_offered(driver, path);
+        }
+        if self.stranded {
+            shared.redial(driver);
+        }
+        for path in self.seen_as {
+            shared.seen_as(driver, path);
+        }
+        if self.channel_over {
+            shared.lifecycle.channel_over();
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One link and its lock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+
+use telehash_hashname::{Hashname, Path};
+use telehash_link::{Instant, LinkKey, LinkState};
+use tokio::sync::watch;
+
+use super::port::{Parcel, Unsent};
+use super::{Core, Effects};
+use crate::limits::{
+    MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
+};
+use crate::shared::Shared;
+
+/// A link of the mesh: its core behind one lock, and what is known without it.
+#[derive(Debug)]
+pub(crate) struct LinkDriver {
+    key: LinkKey,
+    hashname: Hashname,
+    core: Mutex<Option<Core>>,
+    status: watch::Sender<Status>,
+    /// The application asked for it.
+    wanted: AtomicBool,
+    /// Handler tasks that run for it.
+    handlers: Arc<AtomicUsize>,
+    /// Paths that are being dialled for it.
+    dials: Arc<AtomicUsize>,
+    /// Tasks that dial its paths again: one at most.
+    redials: Arc<AtomicUsize>,
+    /// The paths that the application named last.
+    targets: Mutex<Vec<Path>>,
+}
+
+/// One of a bounded number of places, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let place = Self(taken.clone());
+        let before = taken.fetch_add(1, Ordering::Relaxed);
+        (before < limit).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What everyone may watch of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) state: LinkState,
+    /// The link is closed.
+    pub(crate) gone: bool,
+}
+
+/// The link is closed, or a fault of ours broke it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkGone;
+
+impl LinkDriver {
+    pub(crate) fn new(key: LinkKey, core: Core, wanted: bool) -> Self {
+        Self {
+            key,
+            hashname: core.link.hashname(),
+            status: watch::Sender::new(Status {
+                state: core.link.state(),
+                gone: false,
+            }),
+            core: Mutex::new(Some(core)),
+            wanted: AtomicBool::new(wanted),
+            handlers: Arc::default(),
+            dials: Arc::default(),
+            redials: Arc::default(),
+            targets: Mutex::default(),
+        }
+    }
+
+    /// The right to dial the link's paths again, unless somebody does.
+    pub(crate) fn start_redial(&self) -> Option<Place> {
+        Place::take(&self.redials, 1)
+    }
+
+    pub(crate) fn set_targets(&self, paths: Vec<Path>) {
+        *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+    }
+
+    pub(crate) fn targets(&self) -> Vec<Path> {
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A place for one more handler task, unless too many run.
+    pub(crate) fn start_handler(&self) -> Option<Place> {
+        Place::take(&self.handlers, MAX_HANDLERS_PER_LINK)
+    }
+
+    /// A place for one more dial, unless too many are pending.
+    pub(crate) fn start_dial(&self) -> Option<Place> {
+        Place::take(&self.dials, MAX_PENDING_DIALS)
+    }
+
+    pub(crate) fn key(&self) -> LinkKey {
+        self.key
+    }
+
+    pub(crate) fn hashname(&self) -> Hashname {
+        self.hashname
+    }
+
+    pub(crate) fn status(&self) -> &watch::Sender<Status> {
+        &self.status
+    }
+
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Does `work` on the link, settles what it caused, and sends what there is to send.
+    ///
+    /// # Errors
+    /// The link is gone. A panic in here makes it so: it is buried, and nothing else is touched.
+    pub(crate) fn run<R>(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        work: impl FnOnce(&mut Core, Instant) -> R,
+    ) -> Result<R, LinkGone> {
+        let mut effects = Effects::default();
+        let done = self.locked(shared, |core| {
+            let now = shared.clock.now();
+            let result = work(core, now);
+            core.settle(now, shared, self, &mut effects);
+            let parcel = core
+                .start_sending()
+                .then(|| core.next_parcel(now, shared))
+                .flatten();
+            core.arm(shared, self);
+            (result, parcel)
+        });
+        effects.apply(shared, self);
+        let (result, parcel) = done?;
+        if let Some(parcel) = parcel
+            && let Err(unsent) = self.send(shared, parcel)
+        {
+            shared.park(self, unsent);
+        }
+        Ok(result)
+    }
+
+    /// Only looks: nothing is settled or sent.
+    ///
+    /// # Errors
+    /// The link is gone.
+    pub(crate) fn look<R>(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        look: impl FnOnce(&Core) -> R,
+    ) -> Result<R, LinkGone> {
+        self.locked(shared, |core| look(core))
+    }
+
+    /// A deadline of the link passed.
+    pub(crate) fn timeout(self: &Arc<Self>, shared: &Arc<Shared>) {
+        // Gone in the meantime is as good as handled.
+        let _ = self.run(shared, |core, now| core.handle_timeout(now, shared));
+    }
+
+    /// Sends this and what follows, up to the quota. Only one thread does so for a link at a time:
+    /// who began, or who took the link out of the queue where it waited.
+    ///
+    /// # Errors
+    /// What is left, and why.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        mut parcel: Parcel,
+    ) -> Result<(), Unsent> {
+        for _ in 0..MAX_TRANSMITS_IN_A_ROW {
+            shared.post(self, &mut parcel)?;
+            let more = self.locked(shared, |core| {
+                let more = core.refill(shared.clock.now(), &mut parcel, MAX_SEGMENTS);
+                core.arm(shared, self);
+                more
+            });
+            if more != Ok(true) {
+                shared.pool.give(parcel.into_buffer());
+                return Ok(());
+            }
+        }
+        Err(Unsent::quota_used(parcel))
+    }
+
+    /// Takes the core away: whoever comes next finds the link gone. What waits is woken.
+    pub(crate) fn bury(&self, shared: &Shared) {
+        let core = self
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(mut core) = core {
+            core.detach(shared, self.key);
+            core.into_wakers().for_each(Waker::wake);
+        }
+        self.status.send_replace(Status {
+            state: LinkState::Down,
+            gone: true,
+        });
+    }
+
+    fn locked<R>(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        work: impl FnOnce(&mut Core) -> R,
+    ) -> Result<R, LinkGone> {
+        // What a panic leaves half done is never looked at again: the lock is poisoned then.
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let mut guard = self.core.lock().map_err(|_poisoned| LinkGone)?;
+            guard.as_mut().map(work).ok_or(LinkGone)
+        }));
+        caught.unwrap_or_else(|_panic| {
+            shared.link_panicked(self);
+            Err(LinkGone)
+        })
+    }
+}

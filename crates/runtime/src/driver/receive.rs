@@ -1,0 +1,119 @@
+//! The receive loop of one transport.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+
+use telehash_link::{Dispatch, Incoming, Input, Instant, LinkKey, PipeId};
+use telehash_transport::RecvBatch;
+
+use super::Port;
+use crate::convert;
+use crate::events::MeshEvent;
+use crate::shared::Shared;
+
+/// A packet that belongs to a link.
+struct Routed<'a> {
+    key: LinkKey,
+    pipe: PipeId,
+    input: Input,
+    packet: &'a mut [u8],
+}
+
+/// Receives batches and hands them to their links, until the transport is closed or fails.
+pub(crate) async fn receive(shared: Arc<Shared>, port: Arc<Port>) {
+    let Some(transport) = port.transport() else {
+        return;
+    };
+    let mut batch = transport.recv_batch();
+    loop {
+        match poll_fn(|cx| transport.poll_recv(cx, &mut batch)).await {
+            Ok(_packets) => shared.handle_batch(&port, &mut batch),
+            Err(error) => return shared.transport_failed(&port, &error),
+        }
+        tokio::task::consume_budget().await;
+    }
+}
+
+impl Shared {
+    fn handle_batch(self: &Arc<Self>, port: &Port, batch: &mut RecvBatch) {
+        let now = self.clock.now();
+        let mut routed = Vec::with_capacity(batch.len());
+        let strangers = self.route(now, port, batch, &mut routed);
+        // Stable, so the packets of a link stay in order; nearly always they are in order already.
+        if !routed.is_sorted_by_key(|packet| packet.key) {
+            routed.sort_by_key(|packet| packet.key);
+        }
+        let mut rest = routed.into_iter().peekable();
+        while let Some(key) = rest.peek().map(|packet| packet.key) {
+            let own = std::iter::from_fn(|| rest.next_if(|packet| packet.key == key));
+            match self.link_by_key(key) {
+                Some(driver) => {
+                    // The link may close or break while it works; its packets go with it.
+                    let _ = driver.run(self, |core, now| {
+                        for Routed {
+                            pipe,
+                            input,
+                            packet,
+                            ..
+                        } in own
+                        {
+                            core.link.handle(now, pipe, input, packet);
+                        }
+                    });
+                }
+                None => own.for_each(drop),
+            }
+        }
+        for stranger in strangers {
+            self.meet(stranger);
+        }
+    }
+
+    /// Finds the link of each packet, with the endpoint locked once.
+    fn route<'a>(
+        &self,
+        now: Instant,
+        port: &Port,
+        batch: &'a mut RecvBatch,
+        routed: &mut Vec<Routed<'a>>,
+    ) -> Vec<Incoming> {
+        let mut strangers = Vec::new();
+        let mut endpoint = self.endpoint();
+        if let Some(welcome) = self.door.news(&self.known) {
+            endpoint.set_welcome(welcome);
+        }
+        for received in batch.packets() {
+            let packet = received.contents;
+            let pipe = PipeId {
+                transport: port.id(),
+                remote: convert::to_link(received.remote),
+            };
+            match endpoint.handle(now, pipe, packet) {
+                Dispatch::Link(key, input) => routed.push(Routed {
+                    key,
+                    pipe,
+                    input,
+                    packet,
+                }),
+                Dispatch::Incoming(incoming) => strangers.push(incoming),
+                Dispatch::Drop(reason) => tracing::trace!(%pipe, ?reason, "packet dropped"),
+            }
+        }
+        self.timers.arm_endpoint(endpoint.poll_timeout());
+        strangers
+    }
+
+    fn transport_failed(&self, port: &Port, error: &io::Error) {
+        // Closing is how a transport stops in order.
+        if error.kind() == io::ErrorKind::NotConnected && self.lifecycle.is_closing() {
+            return;
+        }
+        let transport = port.name();
+        tracing::warn!(transport, %error, "transport failed");
+        self.events.publish(MeshEvent::TransportFailed {
+            transport,
+            error: error.to_string(),
+        });
+    }
+}

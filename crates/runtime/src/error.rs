@@ -1,0 +1,192 @@
+//! What can go wrong, split by whose fault it is.
+
+use std::time::Duration;
+
+use telehash_hashname::{Csid, Hashname, HashnameError, LinkJsonError};
+use telehash_transport::TransportError;
+use telehash_uri::UriError;
+use thiserror::Error;
+
+use crate::state::{KnownLinkError, StateError};
+
+/// Why a mesh could not be built. All are local.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// There is no transport, so nobody could be reached.
+    #[error("no transport: add one with `transport(…)`, or use the facade crate, which brings UDP")]
+    NoTransport,
+    /// There are more transports than can be told apart.
+    #[error(
+        "{count} transports are more than the {} that one endpoint can have",
+        crate::limits::MAX_TRANSPORTS
+    )]
+    TooManyTransports {
+        /// How many were added.
+        count: usize,
+    },
+    /// A transport could not be opened.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There is no cipher set to make an identity with.
+    #[error(
+        "no cipher set is enabled: enable a feature such as `cs3a`, or add one with `cipher_sets(…)`"
+    )]
+    NoCipherSet,
+    /// The identity cannot be used.
+    #[error(transparent)]
+    Identity(#[from] telehash_e3x::IdentityError),
+    /// The system gave no randomness.
+    #[error("the system has no randomness for keys: {0}")]
+    Randomness(getrandom::Error),
+    /// `build` was called outside of a tokio runtime.
+    #[error("a mesh runs on tokio: call `build` inside a tokio runtime with its timer enabled")]
+    NoRuntime,
+}
+
+/// Why something is no target to link to. Malformed input.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// Looked like a link JSON.
+    #[error("not a link JSON: {0}")]
+    LinkJson(#[from] LinkJsonError),
+    /// Looked like a URI.
+    #[error("not a link URI: {0}")]
+    Uri(#[from] UriError),
+    /// A URI of which nothing says whose it is.
+    #[error("the URI holds no keys, so nothing says whose it is; ask for a new one")]
+    UriWithoutKeys,
+    /// Neither of these, and nobody is known by that name.
+    #[error(transparent)]
+    Name(#[from] KnownLinkError),
+    /// Not a hashname.
+    #[error(transparent)]
+    Hashname(#[from] HashnameError),
+}
+
+/// Why there is no link to a target.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The target cannot be understood.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The target is this endpoint.
+    #[error("that is this endpoint's own hashname: it cannot link to itself")]
+    OwnHashname,
+    /// The hashname alone does not say which keys it stands for.
+    #[error("the keys of {} are not known: give its link JSON or URI once", .0.short())]
+    KeysUnknown(Hashname),
+    /// The key that both must use is missing.
+    #[error("the key of cipher set {csid} of {} is not known; give its complete link JSON", .hashname.short())]
+    KeyMissing {
+        /// The target.
+        hashname: Hashname,
+        /// The cipher set that both ends have.
+        csid: Csid,
+    },
+    /// The two have no cipher set in common.
+    #[error("{} has no cipher set in common with this endpoint, so the two cannot link", .0.short())]
+    NoCommonCipherSet(Hashname),
+    /// The key that the target presents is none.
+    #[error("a key of {} cannot be used: {reason}", .hashname.short())]
+    BadKey {
+        /// The target.
+        hashname: Hashname,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The keys do not belong to the hashname asked for.
+    #[error("what was found for {} belongs to another endpoint; ask for its link JSON again", .0.short())]
+    WrongKeys(Hashname),
+    /// No transport of ours can use any of the target's paths.
+    #[error("no path to {} can be used: it has {paths}, this endpoint speaks {transports}", .hashname.short())]
+    NoPath {
+        /// The target.
+        hashname: Hashname,
+        /// The kinds of its paths.
+        paths: String,
+        /// The names of our transports.
+        transports: String,
+    },
+    /// The table of links is full of live ones.
+    #[error("{limit} links are up, which is the limit; close some first")]
+    TooManyLinks {
+        /// The limit.
+        limit: usize,
+    },
+    /// The mesh is closed or closing.
+    #[error("the mesh is closed")]
+    Closed,
+}
+
+/// Why a link is not up.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// Nobody answered in time.
+    #[error(
+        "no answer from {} within {} s: is it running and reachable, and does it accept this endpoint?",
+        .hashname.short(), .waited.as_secs_f32()
+    )]
+    TimedOut {
+        /// The peer.
+        hashname: Hashname,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The link was closed.
+    #[error("the link to {} was closed", .0.short())]
+    Closed(Hashname),
+}
+
+/// Why a channel could not be opened. All but the first are local.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The link did not come up in time.
+    #[error(transparent)]
+    Down(#[from] WaitError),
+    /// The opening packet does not fit.
+    #[error("what the opening packet carries is too large: {quota} bytes fit")]
+    TooLarge {
+        /// Body bytes that fit.
+        quota: usize,
+    },
+    /// As many channels as allowed are open, or the description is contradictory.
+    #[error(transparent)]
+    Refused(telehash_link::OpenError),
+}
+
+impl From<telehash_link::OpenError> for OpenError {
+    fn from(error: telehash_link::OpenError) -> Self {
+        match error {
+            telehash_link::OpenError::TooLarge { quota } => Self::TooLarge { quota },
+            error => Self::Refused(error),
+        }
+    }
+}
+
+/// Why a ping has no result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The link is not up.
+    #[error("the link to {} is down", .0.short())]
+    Down(Hashname),
+    /// Nothing came back in time.
+    #[error("no answer from {} within {} s", .hashname.short(), .waited.as_secs_f32())]
+    TimedOut {
+        /// The peer.
+        hashname: Hashname,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// Too many pings or channels at once.
+    #[error("too many pings at once: {0}")]
+    Busy(telehash_link::OpenError),
+}

@@ -1,0 +1,210 @@
+//! From the first task to the last: what runs in the background, and how it ends in order.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use crate::driver;
+use crate::events::MeshEvent;
+use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY};
+use crate::shared::Shared;
+
+/// How far a mesh is on its way out. Only ever grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Running,
+    /// Nothing new begins; what was written is delivered.
+    Closing,
+    /// Handlers and decisions are given up.
+    Severed,
+    /// The driver's own tasks end.
+    Stopped,
+    /// Everything is released.
+    Closed,
+}
+
+/// The tasks of a mesh.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    runtime: Handle,
+    phase: watch::Sender<Phase>,
+    /// Tasks that run on behalf of the application.
+    tasks: AtomicUsize,
+    /// A task or a channel is over.
+    progress: Notify,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(runtime: Handle) -> Self {
+        Self {
+            runtime,
+            phase: watch::Sender::new(Phase::Running),
+            tasks: AtomicUsize::new(0),
+            progress: Notify::new(),
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.phase.borrow() > Phase::Running
+    }
+
+    /// Begins to close; the supervisor does the rest.
+    pub(crate) fn close(&self) {
+        self.advance(Phase::Closing);
+    }
+
+    pub(crate) fn reached(&self, phase: Phase) -> impl Future<Output = ()> + Send + use<> {
+        let mut phases = self.phase.subscribe();
+        async move {
+            // The sender is gone only with the mesh itself.
+            let _ = phases.wait_for(|now| *now >= phase).await;
+        }
+    }
+
+    pub(crate) fn channel_over(&self) {
+        self.progress.notify_one();
+    }
+
+    fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let further = *phase < to;
+            *phase = to.max(*phase);
+            further
+        });
+    }
+}
+
+/// Counts a task out, however it ends.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.lifecycle.tasks.fetch_sub(1, Ordering::Release);
+        self.0.lifecycle.progress.notify_one();
+    }
+}
+
+impl Shared {
+    /// Runs something on behalf of the application; it is dropped when the mesh closes.
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        self.lifecycle.tasks.fetch_add(1, Ordering::Relaxed);
+        let running = Running(self.clone());
+        let severed = self.lifecycle.reached(Phase::Severed);
+        self.lifecycle.runtime.spawn(async move {
+            let _running = running;
+            tokio::select! {
+                () = severed => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Starts the driver: receiving and serving each transport, timers, saving, and the supervisor.
+    pub(crate) fn start(self: &Arc<Self>) {
+        for port in &self.ports {
+            self.drive(driver::receive(self.clone(), port.clone()));
+            self.drive(driver::serve(self.clone(), port.clone()));
+        }
+        self.drive(driver::run_timers(self.clone()));
+        self.drive(save_changes(self.clone()));
+        self.lifecycle.runtime.spawn(supervise(self.clone()));
+    }
+
+    fn drive(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.lifecycle.reached(Phase::Stopped);
+        self.lifecycle.runtime.spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Waits until everything that was written and ended is delivered.
+    async fn delivered(self: &Arc<Self>) {
+        let closing = |shared: &Arc<Self>| {
+            let is_closing = |link: &Arc<_>| {
+                driver::LinkDriver::look(link, shared, driver::Core::is_closing) == Ok(true)
+            };
+            shared.links().iter().any(is_closing)
+        };
+        while closing(self) {
+            self.lifecycle.progress.notified().await;
+        }
+    }
+
+    async fn tasks_over(&self) {
+        while self.lifecycle.tasks.load(Ordering::Acquire) > 0 {
+            self.lifecycle.progress.notified().await;
+        }
+    }
+
+    async fn close_transports(&self) {
+        for port in &self.ports {
+            if let Some(transport) = port.detach() {
+                let _ = timeout(DRAIN_TIMEOUT, transport.close()).await;
+            }
+        }
+    }
+
+    /// Writes the known links, if there is a state directory.
+    async fn save(self: &Arc<Self>) {
+        let shared = self.clone();
+        let saved = tokio::task::spawn_blocking(move || {
+            let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state
+                .as_ref()
+                .map_or(Ok(()), |state| state.save_links(&shared.known))
+        });
+        if let Ok(Err(error)) = saved.await {
+            tracing::warn!(%error, "known links not saved");
+            self.events.publish(MeshEvent::StateNotSaved {
+                error: error.to_string(),
+            });
+        }
+    }
+}
+
+/// Closes the mesh in order, once it is asked for.
+async fn supervise(shared: Arc<Shared>) {
+    let lifecycle = &shared.lifecycle;
+    lifecycle.reached(Phase::Closing).await;
+    let _ = timeout(DRAIN_TIMEOUT, shared.delivered()).await;
+    let _ = timeout(DRAIN_TIMEOUT, shared.handlers.shutdown()).await;
+    lifecycle.advance(Phase::Severed);
+    let _ = timeout(DRAIN_TIMEOUT, shared.tasks_over()).await;
+    for link in shared.links() {
+        shared.close_link(&link);
+    }
+    shared.close_transports().await;
+    lifecycle.advance(Phase::Stopped);
+    shared.save().await;
+    drop(
+        shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+    );
+    shared.events.close();
+    tracing::debug!(mesh = %shared.hashname.short(), "closed");
+    lifecycle.advance(Phase::Closed);
+}
+
+/// Writes changes of known links after they had a little time to collect.
+async fn save_changes(shared: Arc<Shared>) {
+    let has_state = shared
+        .state
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some();
+    while has_state {
+        shared.known.changed().await;
+        tokio::time::sleep(SAVE_DELAY).await;
+        shared.save().await;
+    }
+}

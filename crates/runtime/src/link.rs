@@ -1,0 +1,277 @@
+//! A link, as the application holds it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telehash_hashname::{Csid, Hashname, KeySet, Path};
+use telehash_link::{LinkState, LinkStats, Open};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::channel::Channel;
+use crate::driver::{ChannelSlot, LinkDriver, Status};
+use crate::error::{OpenError, WaitError};
+use crate::shared::Shared;
+
+/// How long [`Link::open`] waits for the link and then for the peer, unless the open says
+/// otherwise.
+const OPEN_TIMEOUT: Duration = telehash_link::OPEN_TIMEOUT;
+
+/// A link to another endpoint: a cheap clone.
+///
+/// Dropping it leaves the link up, since the mesh owns it; [`close`](Self::close) ends it.
+#[derive(Clone)]
+pub struct Link {
+    shared: Arc<Shared>,
+    driver: Arc<LinkDriver>,
+}
+
+/// A pipe of a link: where it leads and how it does.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PipeStatus {
+    /// The transport.
+    pub transport: &'static str,
+    /// The path that describes its far end.
+    pub path: Option<Path>,
+    /// It is the one that sends; others stand by.
+    pub active: bool,
+    /// A round trip through it is proven.
+    pub validated: bool,
+    /// Path round trip, once measured.
+    pub rtt: Option<Duration>,
+    /// Bytes received through it.
+    pub received: u64,
+    /// Bytes sent through it.
+    pub sent: u64,
+}
+
+impl Link {
+    pub(crate) fn new(shared: Arc<Shared>, driver: Arc<LinkDriver>) -> Self {
+        Self { shared, driver }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn driver(&self) -> &Arc<LinkDriver> {
+        &self.driver
+    }
+
+    /// The peer.
+    #[must_use]
+    pub fn hashname(&self) -> Hashname {
+        self.driver.hashname()
+    }
+
+    /// The state now. A closed link is down.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        self.driver.status().borrow().state
+    }
+
+    /// Whether the link is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.state() == LinkState::Up
+    }
+
+    /// Watches the state.
+    #[must_use]
+    pub fn watch(&self) -> StateWatch {
+        StateWatch {
+            status: self.driver.status().subscribe(),
+            told: self.state(),
+        }
+    }
+
+    /// Waits until the link is up, at most so long.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`], or [`WaitError::Closed`] if it was closed.
+    pub async fn wait_up(&self, limit: Duration) -> Result<(), WaitError> {
+        let hashname = self.hashname();
+        let mut status = self.driver.status().subscribe();
+        let settled = status.wait_for(|now| now.gone || now.state == LinkState::Up);
+        match timeout_at(Instant::now() + limit, settled).await {
+            Ok(Ok(now)) if !now.gone => Ok(()),
+            Ok(_) => Err(WaitError::Closed(hashname)),
+            Err(_) => Err(WaitError::TimedOut {
+                hashname,
+                waited: limit,
+            }),
+        }
+    }
+
+    /// Opens a channel.
+    ///
+    /// Waits until the link is up, no longer than the open's own timeout, then returns at once: the
+    /// opening packet is on its way, and packets may follow before the peer has answered. See
+    /// [`Channel::opened`].
+    ///
+    /// Cancel-safe: if the future is dropped, no channel was opened.
+    ///
+    /// ```no_run
+    /// # async fn example(link: telehash_runtime::Link) -> Result<(), Box<dyn std::error::Error>> {
+    /// use telehash_runtime::{Open, Packet};
+    ///
+    /// let mut channel = link.open(Open::reliable("greeting")).await?;
+    /// channel.send(Packet::new("hello")).await?;
+    /// channel.end()?;
+    /// while let Some(packet) = channel.recv().await? {
+    ///     println!("{} bytes", packet.body.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The link is down and stays so, too many channels are open, or the opening packet is too
+    /// large.
+    pub async fn open(&self, open: Open) -> Result<Channel, OpenError> {
+        self.wait_up(open.timeout.unwrap_or(OPEN_TIMEOUT)).await?;
+        self.open_now(open)
+    }
+
+    /// Opens a channel on a link that is up; see [`open`](Self::open).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_now(&self, open: Open) -> Result<Channel, OpenError> {
+        let (kind, reliable) = (open.kind.clone(), open.reliable);
+        let opened = self.driver.run(&self.shared, |core, now| {
+            if core.link.state() != LinkState::Up {
+                return None;
+            }
+            Some(core.link.open(now, open).inspect(|id| {
+                core.channels.insert(*id, ChannelSlot::ours());
+            }))
+        });
+        let waited = Duration::ZERO;
+        let hashname = self.hashname();
+        let id = match opened {
+            Ok(Some(result)) => result?,
+            Ok(None) => return Err(WaitError::TimedOut { hashname, waited }.into()),
+            Err(_gone) => return Err(WaitError::Closed(hashname).into()),
+        };
+        Ok(Channel::ours(
+            self.shared.clone(),
+            self.driver.clone(),
+            id,
+            kind,
+            reliable,
+        ))
+    }
+
+    /// Ends the link: its channels fail, its session is erased, and it leaves the mesh.
+    pub fn close(&self) {
+        self.shared.close_link(&self.driver);
+    }
+
+    /// Whether the link was closed, by us or with its mesh.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.driver.status().borrow().gone
+    }
+
+    /// The cipher set that both ends agreed on; `None` once closed.
+    #[must_use]
+    pub fn csid(&self) -> Option<Csid> {
+        self.driver.look(&self.shared, |core| core.link.csid()).ok()
+    }
+
+    /// The peer's keys, as far as known; none once closed.
+    #[must_use]
+    pub fn keys(&self) -> KeySet {
+        self.driver
+            .look(&self.shared, |core| core.link.keys().clone())
+            .unwrap_or_default()
+    }
+
+    /// Its pipes; none once closed.
+    #[must_use]
+    pub fn pipes(&self) -> Vec<PipeStatus> {
+        let infos = self
+            .driver
+            .look(&self.shared, |core| core.link.pipes().collect::<Vec<_>>());
+        let status = |info: telehash_link::PipeInfo| {
+            Some(PipeStatus {
+                transport: self.shared.port(info.id.transport)?.name(),
+                path: telehash_channel_path::Whereabouts::path_of(&*self.shared, info.id),
+                active: info.active,
+                validated: info.validated,
+                rtt: info.rtt,
+                received: info.received,
+                sent: info.sent,
+            })
+        };
+        infos
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(status)
+            .collect()
+    }
+
+    /// Counters since the link was made; zeros once closed.
+    #[must_use]
+    pub fn stats(&self) -> LinkStats {
+        self.driver
+            .look(&self.shared, |core| core.link.stats())
+            .unwrap_or_default()
+    }
+}
+
+impl PartialEq for Link {
+    /// Whether both are handles of the same link.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.driver, &other.driver)
+    }
+}
+
+impl Eq for Link {}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("hashname", &self.hashname())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Watches the state of a link; made by [`Link::watch`].
+#[derive(Clone, Debug)]
+pub struct StateWatch {
+    status: watch::Receiver<Status>,
+    /// What the holder knows.
+    told: LinkState,
+}
+
+impl StateWatch {
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        self.status.borrow().state
+    }
+
+    /// Waits for the next change and returns the state then. States in between may be passed over;
+    /// the last one never is. `None` once the link is closed.
+    ///
+    /// Cancel-safe.
+    pub async fn changed(&mut self) -> Option<LinkState> {
+        loop {
+            let Status { state, gone } = *self.status.borrow_and_update();
+            if state != std::mem::replace(&mut self.told, state) {
+                return Some(state);
+            }
+            if gone {
+                return None;
+            }
+            self.status.changed().await.ok()?;
+        }
+    }
+}

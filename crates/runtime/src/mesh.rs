@@ -1,0 +1,263 @@
+//! The mesh, as the application holds it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use telehash_channel_path::Whereabouts as _;
+use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
+use telehash_link::{EndpointStats, LinkState};
+use telehash_uri::LinkUri;
+use telehash_uri::limits::MAX_URI_PATHS;
+
+use crate::builder::Builder;
+use crate::connect::addresses_of;
+use crate::error::{LinkError, TargetError};
+use crate::events::{Events, MeshEvent};
+use crate::handler::ChannelHandler;
+use crate::lifecycle::Phase;
+use crate::link::Link;
+use crate::resolve;
+use crate::shared::Shared;
+use crate::state::KnownLinks;
+use crate::target::{IntoLinkTarget, LinkTarget};
+
+/// An endpoint in the mesh: its identity, its transports, its links. A cheap clone.
+///
+/// [`close`](Self::close) ends it in order. So does dropping the last clone, in the background and
+/// as long as the tokio runtime goes on; links and channels that are still held fail then. A
+/// handler that holds a clone keeps the mesh alive until it is closed.
+#[derive(Clone)]
+pub struct Mesh {
+    handle: Arc<MeshHandle>,
+}
+
+/// Closes the mesh when the last clone is dropped.
+struct MeshHandle {
+    shared: Arc<Shared>,
+}
+
+impl Drop for MeshHandle {
+    fn drop(&mut self) {
+        self.shared.lifecycle.close();
+    }
+}
+
+/// Counters of a mesh and its present figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MeshStats {
+    /// Links, whatever their state.
+    pub links: usize,
+    /// Of them, up.
+    pub links_up: usize,
+    /// What the endpoint counted.
+    pub endpoint: EndpointStats,
+}
+
+impl Mesh {
+    /// Describes a mesh to be built.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            handle: Arc::new(MeshHandle { shared }),
+        }
+    }
+
+    /// Our name.
+    #[must_use]
+    pub fn hashname(&self) -> Hashname {
+        self.shared().hashname
+    }
+
+    /// Our public keys.
+    #[must_use]
+    pub fn keys(&self) -> &KeySet {
+        &self.shared().keys
+    }
+
+    /// How we may be reached, as our transports know it. Empty once closed.
+    #[must_use]
+    pub fn local_paths(&self) -> Vec<Path> {
+        self.shared().local_paths()
+    }
+
+    /// What others need to link to us: hashname, keys and paths.
+    #[must_use]
+    pub fn local_link_json(&self) -> LinkJson {
+        let mut link = LinkJson::named(self.hashname());
+        link.keys = self.keys().clone();
+        link.paths = self.local_paths();
+        link
+    }
+
+    /// The same as a URI. Paths beyond [`MAX_URI_PATHS`] are left out.
+    #[must_use]
+    pub fn uri(&self) -> LinkUri {
+        let mut link = self.local_link_json();
+        link.paths.truncate(MAX_URI_PATHS);
+        LinkUri::for_link(&link).expect("an identity has all its keys, and the paths fit")
+    }
+
+    /// Links to another endpoint, or adds paths to the link that there is.
+    ///
+    /// Completes once the target is resolved and its paths are being dialled, without waiting for
+    /// an answer; see [`Link::wait_up`]. The mesh then keeps trying, until [`Link::close`].
+    ///
+    /// Cancel-safe: if the future is dropped, there may be a link already, and nothing else.
+    ///
+    /// # Errors
+    /// The target cannot be understood or resolved, is ourselves, or cannot be reached by any of
+    /// our transports; see [`LinkError`].
+    pub async fn link(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
+        let target = to.into_link_target()?;
+        let shared = self.shared();
+        let mut link = match target {
+            LinkTarget::Link(link) => link,
+            LinkTarget::Name(name) => {
+                LinkJson::named(shared.known.find(&name).map_err(TargetError::from)?)
+            }
+            LinkTarget::Host { mut link, uri } => {
+                let host = uri.host().map(ToString::to_string).unwrap_or_default();
+                for ip in addresses_of(&host, uri.port()).await {
+                    link.paths.extend(uri.paths_at(ip));
+                }
+                link
+            }
+        };
+        if link.hashname == shared.hashname {
+            return Err(LinkError::OwnHashname);
+        }
+        resolve::complete(&mut link, &shared.resolvers).await;
+        let driver = shared.connect(&link)?;
+        Ok(Link::new(shared.clone(), driver))
+    }
+
+    /// The link to this endpoint, if there is one.
+    #[must_use]
+    pub fn get(&self, hashname: &Hashname) -> Option<Link> {
+        let driver = self.shared().link_by_name(hashname)?;
+        Some(Link::new(self.shared().clone(), driver))
+    }
+
+    /// All links, in no particular order.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        let link = |driver| Link::new(self.shared().clone(), driver);
+        self.shared().links().into_iter().map(link).collect()
+    }
+
+    /// Hands channels of this type that peers open to `handler`, in place of an earlier handler.
+    ///
+    /// Register handlers before links come up, with [`Builder::on_open`], where it matters that no
+    /// channel is refused.
+    pub fn on_open(&self, kind: impl Into<String>, handler: impl ChannelHandler) {
+        self.shared().handlers.insert(kind.into(), handler);
+    }
+
+    /// Refuses channels of this type from now on. Whether there was a handler. Channels that it has
+    /// go on.
+    pub fn remove_handler(&self, kind: &str) -> bool {
+        self.shared().handlers.remove(kind)
+    }
+
+    /// Calls `callback` whenever a link goes up or down.
+    ///
+    /// It runs in a task of its own, one call at a time. If it is too slow for the news, it is
+    /// called with the state of every link as it is then. A panic ends it, and nothing else.
+    pub fn on_link(&self, mut callback: impl FnMut(Link, LinkState) + Send + 'static) {
+        let mut events = self.events();
+        let shared = Arc::downgrade(self.shared());
+        self.shared().spawn(async move {
+            while let Some(event) = events.next().await {
+                let Some(shared) = shared.upgrade() else {
+                    return;
+                };
+                let changed = match event {
+                    MeshEvent::LinkState {
+                        hashname, state, ..
+                    } => shared
+                        .link_by_name(&hashname)
+                        .map(|driver| (driver, state))
+                        .into_iter()
+                        .collect(),
+                    MeshEvent::Lagged { .. } => {
+                        let with_state = |driver: Arc<crate::driver::LinkDriver>| {
+                            let state = driver.status().borrow().state;
+                            (driver, state)
+                        };
+                        shared.links().into_iter().map(with_state).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                for (driver, state) in changed {
+                    callback(Link::new(shared.clone(), driver), state);
+                }
+            }
+        });
+    }
+
+    /// Everything that happens from now on, for one more subscriber.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.shared().events.subscribe()
+    }
+
+    /// Who is known, and what we make of them.
+    #[must_use]
+    pub fn known(&self) -> &Arc<KnownLinks> {
+        &self.shared().known
+    }
+
+    /// Lets this endpoint link to us as long as this mesh runs, whatever the policy; unless it is
+    /// blocked.
+    pub fn allow(&self, hashname: Hashname) {
+        self.shared().door.allow(hashname);
+    }
+
+    /// Counters and present figures.
+    #[must_use]
+    pub fn stats(&self) -> MeshStats {
+        let links = self.shared().links();
+        let up = |driver: &&Arc<crate::driver::LinkDriver>| {
+            driver.status().borrow().state == LinkState::Up
+        };
+        MeshStats {
+            links: links.len(),
+            links_up: links.iter().filter(up).count(),
+            endpoint: self.shared().endpoint().stats(),
+        }
+    }
+
+    /// Closes the mesh and waits until everything is released: what was written and ended is
+    /// delivered ([`DRAIN_TIMEOUT`](crate::limits::DRAIN_TIMEOUT) at most), handlers shut down,
+    /// links and transports close, known links are saved.
+    ///
+    /// Cancel-safe: the mesh closes even if the future is dropped.
+    pub async fn close(&self) {
+        self.shared().lifecycle.close();
+        self.closed().await;
+    }
+
+    /// Waits until the mesh is closed, by whoever does so.
+    ///
+    /// Cancel-safe.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shared().lifecycle.reached(Phase::Closed)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+}
+
+impl fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mesh")
+            .field("hashname", &self.hashname())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! Pings: round trips over every pipe of a link.
+
+use std::time::Duration;
+
+use telehash_hashname::Path;
+use telehash_link::{LinkState, PipeId};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::PingError;
+use crate::limits::MAX_PINGS;
+use crate::link::Link;
+
+/// How long [`Link::ping`] waits for an answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answers to one ping that can be kept: one a pipe, and a link has fewer pipes.
+const MAX_PONGS: usize = telehash_link::MAX_PIPES;
+
+/// An answer, before its path is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pong {
+    pub(crate) pipe: PipeId,
+    pub(crate) rtt: Duration,
+    pub(crate) active: bool,
+}
+
+/// An answer to a ping.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PingReply {
+    /// Time from the ping to this answer.
+    pub rtt: Duration,
+    /// The path that the answer came by.
+    pub path: Option<Path>,
+    /// It came by the pipe that sends.
+    pub active: bool,
+}
+
+impl Link {
+    /// The round trip to the peer and back: the first answer, whichever pipe it comes by.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The link is down, or nothing came back within 5 s.
+    pub async fn ping(&self) -> Result<PingReply, PingError> {
+        let mut pongs = self.start_ping(PING_TIMEOUT)?;
+        self.first(&mut pongs, PING_TIMEOUT).await
+    }
+
+    /// Round trips over every pipe that the peer answers on: what comes within `wait`, best first.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The link is down, or nothing came back in time.
+    pub async fn ping_all(&self, wait: Duration) -> Result<Vec<PingReply>, PingError> {
+        let until = Instant::now() + wait;
+        let mut pongs = self.start_ping(wait)?;
+        let mut replies = vec![self.first(&mut pongs, wait).await?];
+        while let Ok(Some(pong)) = timeout_at(until, pongs.recv()).await {
+            replies.push(self.reply(pong));
+        }
+        replies.sort_by_key(|reply| reply.rtt);
+        Ok(replies)
+    }
+
+    fn start_ping(&self, wait: Duration) -> Result<mpsc::Receiver<Pong>, PingError> {
+        let (sender, pongs) = mpsc::channel(MAX_PONGS);
+        let started = self.driver().run(self.shared(), |core, now| {
+            core.pings.retain(|(_, sender)| !sender.is_closed());
+            if core.link.state() != LinkState::Up {
+                return None;
+            }
+            if core.pings.len() >= MAX_PINGS {
+                return Some(Err(telehash_link::OpenError::TooMany { limit: MAX_PINGS }));
+            }
+            let ping = core.paths.ping(now, &mut core.link, wait);
+            Some(ping.map(|ping| core.pings.push((ping, sender))))
+        });
+        match started {
+            Ok(Some(Ok(()))) => Ok(pongs),
+            Ok(Some(Err(error))) => Err(PingError::Busy(error)),
+            Ok(None) | Err(_) => Err(PingError::Down(self.hashname())),
+        }
+    }
+
+    async fn first(
+        &self,
+        pongs: &mut mpsc::Receiver<Pong>,
+        wait: Duration,
+    ) -> Result<PingReply, PingError> {
+        let hashname = self.hashname();
+        match timeout_at(Instant::now() + wait, pongs.recv()).await {
+            Ok(Some(pong)) => Ok(self.reply(pong)),
+            // Over before its time only if the link went down.
+            Ok(None) if !self.is_up() => Err(PingError::Down(hashname)),
+            Ok(None) | Err(_) => Err(PingError::TimedOut {
+                hashname,
+                waited: wait,
+            }),
+        }
+    }
+
+    fn reply(&self, pong: Pong) -> PingReply {
+        let path = telehash_channel_path::Whereabouts::path_of(&**self.shared(), pong.pipe);
+        PingReply {
+            rtt: pong.rtt,
+            path,
+            active: pong.active,
+        }
+    }
+}

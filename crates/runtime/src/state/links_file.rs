@@ -1,0 +1,187 @@
+//! `links.json`: `{"version":1,"links":[{"alias","trust","router","at","link":{link
+//! JSON}}],"seen":{hashname: at}}`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use telehash_hashname::{Hashname, LinkJson};
+
+use super::StateError;
+use super::known::{KnownLink, KnownLinks, Table, Trust, is_alias};
+
+/// The version written, and the highest read.
+const VERSION: u64 = 1;
+
+pub(super) fn parse(path: &Path, contents: &[u8]) -> Result<KnownLinks, StateError> {
+    let malformed = |reason: String| StateError::malformed(path, reason);
+    let file: Value =
+        serde_json::from_slice(contents).map_err(|error| malformed(error.to_string()))?;
+    let version = file["version"]
+        .as_u64()
+        .ok_or_else(|| malformed("it has no version".into()))?;
+    if version > VERSION {
+        return Err(StateError::FutureVersion {
+            path: path.into(),
+            version,
+            understood: VERSION,
+        });
+    }
+    let mut table = Table::default();
+    for (number, entry) in file["links"].as_array().into_iter().flatten().enumerate() {
+        let link = parse_link(entry)
+            .map_err(|reason| malformed(format!("link {}: {reason}", number + 1)))?;
+        let hashname = link.link.hashname;
+        *table
+            .entry(hashname)
+            .map_err(|error| malformed(error.to_string()))? = link;
+    }
+    for (hashname, at) in file["seen"].as_object().into_iter().flatten() {
+        let hashname: Hashname = hashname
+            .parse()
+            .map_err(|error| malformed(format!("seen: {error}")))?;
+        table.remember_at(hashname, at.as_u64().unwrap_or(0));
+    }
+    Ok(KnownLinks::from_table(table))
+}
+
+fn parse_link(entry: &Value) -> Result<KnownLink, String> {
+    let mut extra = entry.as_object().ok_or("it is no object")?.clone();
+    let link = extra.shift_remove("link").ok_or("it has no link JSON")?;
+    let link = LinkJson::parse(&link.to_string()).map_err(|error| error.to_string())?;
+    let alias = extra
+        .shift_remove("alias")
+        .and_then(|alias| alias.as_str().map(str::to_owned));
+    let trust = match extra.shift_remove("trust").as_ref().and_then(Value::as_str) {
+        Some("trusted") => Trust::Trusted,
+        Some("blocked") => Trust::Blocked,
+        Some("unknown") | None => Trust::Unknown,
+        // Anything else would silently lose a block.
+        Some(other) => return Err(format!("`{other}` is no degree of trust")),
+    };
+    let router = extra
+        .shift_remove("router")
+        .is_some_and(|router| router == true);
+    let at = extra
+        .shift_remove("at")
+        .and_then(|at| at.as_u64())
+        .unwrap_or(0);
+    Ok(KnownLink {
+        alias: alias.filter(|alias| is_alias(alias)),
+        trust,
+        router,
+        link,
+        at,
+        extra,
+    })
+}
+
+pub(super) fn render(links: &KnownLinks) -> String {
+    let table = links.table();
+    let seen: Map<String, Value> = table
+        .seen
+        .iter()
+        .map(|(hashname, at)| (hashname.to_string(), (*at).into()))
+        .collect();
+    let links: Vec<Value> = table.links.values().map(render_link).collect();
+    drop(table);
+    format!(
+        "{:#}\n",
+        json!({ "version": VERSION, "links": links, "seen": seen })
+    )
+}
+
+fn render_link(known: &KnownLink) -> Value {
+    let mut entry = Map::new();
+    if let Some(alias) = &known.alias {
+        entry.insert("alias".into(), alias.as_str().into());
+    }
+    let trust = match known.trust {
+        Trust::Unknown => "unknown",
+        Trust::Trusted => "trusted",
+        Trust::Blocked => "blocked",
+    };
+    entry.insert("trust".into(), trust.into());
+    entry.insert("router".into(), known.router.into());
+    entry.insert("at".into(), known.at.into());
+    let link = known.link.to_string();
+    entry.insert(
+        "link".into(),
+        serde_json::from_str(&link).expect("a link JSON writes JSON"),
+    );
+    entry.extend(known.extra.clone());
+    Value::Object(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use telehash_hashname::{Csid, KeySet};
+
+    use super::*;
+
+    const PATH: &str = "links.json";
+
+    fn read(text: &str) -> Result<KnownLinks, StateError> {
+        parse(Path::new(PATH), text.as_bytes())
+    }
+
+    fn link() -> LinkJson {
+        let mut keys = KeySet::new();
+        keys.insert_key(Csid::CS3A, vec![7; 32]).unwrap();
+        let mut link = LinkJson::new(keys).unwrap();
+        link.paths.push(telehash_hashname::Path::udp(
+            "192.0.2.1:42424".parse().unwrap(),
+        ));
+        link
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let known = KnownLinks::default();
+        let hashname = link().hashname;
+        known.remember(link()).unwrap();
+        known.set_trust(hashname, Trust::Blocked).unwrap();
+        known.set_alias(hashname, Some("home")).unwrap();
+        known.remember_at(hashname, 9);
+        known.remember_at(Hashname::from_bytes([3; 32]), 11);
+        let again = read(&render(&known)).unwrap();
+        assert_eq!(again.all(), known.all());
+        assert_eq!(again.at(&Hashname::from_bytes([3; 32])), 11);
+    }
+
+    #[test]
+    fn unknown_fields_survive() {
+        let text = format!(
+            r#"{{"version":1,"links":[{{"link":{},"colour":"red"}}]}}"#,
+            link()
+        );
+        let again = render(&read(&text).unwrap());
+        assert!(again.contains(r#""colour": "red""#), "{again}");
+    }
+
+    #[test]
+    fn a_later_version_is_refused() {
+        assert!(matches!(
+            read(r#"{"version":2}"#),
+            Err(StateError::FutureVersion { version: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn damage_is_reported_with_the_place() {
+        for bad in ["", "[]", r#"{"links":[]}"#] {
+            assert!(
+                matches!(read(bad), Err(StateError::Malformed { .. })),
+                "{bad}"
+            );
+        }
+        let text = format!(
+            r#"{{"version":1,"links":[{{"link":{},"trust":"maybe"}}]}}"#,
+            link()
+        );
+        let error = read(&text).unwrap_err().to_string();
+        assert!(
+            error.contains("link 1: `maybe` is no degree of trust"),
+            "{error}"
+        );
+    }
+}

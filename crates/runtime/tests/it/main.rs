@@ -1,0 +1,16 @@
+//! The runtime as its users see it: two and more endpoints in one process, over a network in memory
+//! with virtual time, and a few over real sockets.
+
+mod accept;
+mod backpressure;
+mod cancel;
+mod channels;
+mod common;
+mod linking;
+mod many;
+mod panics;
+mod paths;
+mod shutdown;
+mod state;
+mod streams_transport;
+mod udp;
