@@ -1,6 +1,6 @@
 //! The agent: runs the path channel of one link.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, string::ToString, vec::Vec};
 use core::time::Duration;
 
 use telehash_hashname::Path;
@@ -15,6 +15,10 @@ use crate::{
 /// Limit: news that wait for [`PathAgent::poll_event`]; at the limit the oldest are dropped, except
 /// the ends of pings.
 pub const MAX_PATH_EVENTS: usize = 256;
+
+/// Limit: bytes of JSON that our own paths may take in an open, which is one packet; further paths
+/// are not told.
+pub const MAX_TOLD_BYTES: usize = 900;
 
 /// Which of our own paths the peer is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -129,7 +133,8 @@ impl PathAgent {
     /// Tells the peer our paths, at most once a second; call it when they changed.
     pub fn announce(&mut self, now: Instant, link: &mut Link, whereabouts: &dyn Whereabouts) {
         if self.asking.round_allowed(now) {
-            let paths = self.config.share.select(whereabouts.local_paths());
+            let mut paths = self.config.share.select(whereabouts.local_paths());
+            keep_fitting(&mut paths);
             self.ask(now, link, Purpose::Round, paths);
         }
     }
@@ -145,6 +150,14 @@ impl PathAgent {
         wait: Duration,
     ) -> Result<PingId, OpenError> {
         self.start_ping(now, link, wait)
+    }
+
+    /// Nobody waits for answers to this ping any more.
+    pub fn end_ping(&mut self, now: Instant, link: &mut Link, ping: PingId) {
+        if let Some(id) = self.asking.channel_of(ping) {
+            self.end_question(id);
+            self.retire(now, link, id);
+        }
     }
 
     /// The driver dialled a path that the peer offered; it is probed now.
@@ -272,6 +285,15 @@ impl Share {
             Self::Nothing => Vec::new(),
         }
     }
+}
+
+/// Keeps the first paths, as far as their text fits [`MAX_TOLD_BYTES`].
+fn keep_fitting(paths: &mut Vec<Path>) {
+    let mut bytes = 0;
+    paths.retain(|path| {
+        bytes += path.to_string().len() + 1;
+        bytes <= MAX_TOLD_BYTES
+    });
 }
 
 /// Whether a path leads somewhere from anywhere. Paths without an address do as far as we know.

@@ -16,10 +16,10 @@ use crate::{
 
 /// Limit: opens of the peer that are answered at once; they come back at [`ANSWERS_PER_SECOND`].
 /// Beyond them an open is refused with `busy`.
-pub const ANSWER_BURST: u32 = 32;
+pub const ANSWER_BURST: u32 = 128;
 
 /// Opens of the peer that are answered per second, in the long run.
-pub const ANSWERS_PER_SECOND: u32 = 16;
+pub const ANSWERS_PER_SECOND: u32 = 100;
 
 /// Limit: probes that go to one offered path within [`OFFER_MEMORY`], however often it is offered;
 /// then it is ignored.

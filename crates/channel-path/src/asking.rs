@@ -76,6 +76,14 @@ impl Asking {
         self.questions.iter().any(|question| question.channel == id)
     }
 
+    pub(crate) fn channel_of(&self, ping: PingId) -> Option<ChannelId> {
+        let asks = |question: &&Question| question.purpose == Purpose::Ping(ping);
+        self.questions
+            .iter()
+            .find(asks)
+            .map(|question| question.channel)
+    }
+
     /// Whether a round may start; if it is too early, one is due later.
     pub(crate) fn round_allowed(&mut self, now: Instant) -> bool {
         match self.last_round.map(|last| last + ROUND_INTERVAL) {

@@ -42,7 +42,7 @@ pub use self::{
 
 /// What this crate bounds, each with what happens at the limit.
 pub mod limits {
-    pub use crate::agent::MAX_PATH_EVENTS;
+    pub use crate::agent::{MAX_PATH_EVENTS, MAX_TOLD_BYTES};
     pub use crate::answering::{
         ANSWER_BURST, ANSWERS_PER_SECOND, MAX_PROBES_PER_PATH, OFFER_MEMORY, PROBE_INTERVAL,
     };

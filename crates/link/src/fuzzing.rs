@@ -79,10 +79,9 @@ impl Machine {
             10 => self.pass(Duration::from_millis(u64::from(argument))),
             11 => self.pass(Duration::from_secs(u64::from(argument))),
             12 => {
-                self.ends[end].link = self.ends[end].link.take().map(|mut link| {
-                    link.1.close(self.now);
-                    link
-                })
+                if let Some((_, link)) = &mut self.ends[end].link {
+                    link.close(self.now);
+                }
             }
             13 => self.unreliable(end, nth),
             _ => self.deliver(nth),
@@ -209,7 +208,7 @@ impl Machine {
     fn settle(&mut self) {
         for (number, end) in self.ends.iter_mut().enumerate() {
             end.settle(self.now, |datagram| {
-                self.wire.push_back((1 - number, datagram))
+                self.wire.push_back((1 - number, datagram));
             });
         }
         // A wire that holds more than a few windows only repeats itself.

@@ -274,6 +274,7 @@ impl Builder {
         self.resolvers
             .insert(0, Arc::new(FromKnownLinks(known.clone())));
         let shared = Arc::new(Shared {
+            span: tracing::info_span!("mesh", me = %hashname.short()),
             clock,
             hashname,
             keys,
@@ -294,7 +295,7 @@ impl Builder {
             connections: Mutex::default(),
         });
         shared.start();
-        tracing::debug!(mesh = %hashname.short(), transports = shared.ports.len(), "started");
+        tracing::debug!(me = %hashname.short(), transports = shared.ports.len(), "started");
         Mesh::new(shared)
     }
 }

@@ -1,5 +1,6 @@
 //! How links come to be, and go: asked for by the application, or by strangers who are accepted.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,7 +97,13 @@ impl Shared {
             Core::new(link, self.path_config),
             wanted,
         ));
-        self.directory_mut().insert(driver.clone());
+        let mut directory = self.directory_mut();
+        directory.insert(driver.clone());
+        if !wanted {
+            // Until it is up it may be a stranger's that never comes back: it can make room.
+            directory.went_down(key);
+        }
+        drop(directory);
         drop(endpoint);
         tracing::debug!(peer = %hashname.short(), accepted = !wanted, "link added");
         self.events.publish(MeshEvent::LinkAdded {
@@ -150,8 +157,8 @@ impl Shared {
                 };
                 let shared = self.clone();
                 self.spawn(async move {
-                    let decision = callback.decide(stranger);
-                    let decision = std::panic::AssertUnwindSafe(decision).catch_unwind();
+                    let decision = async move { callback.decide(stranger).await };
+                    let decision = AssertUnwindSafe(decision).catch_unwind();
                     let decision = tokio::time::timeout(DECISION_TIMEOUT, decision).await;
                     shared.door.end_decision(&hashname);
                     match decision {

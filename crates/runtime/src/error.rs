@@ -33,7 +33,8 @@ pub enum BuildError {
     State(#[from] StateError),
     /// There is no cipher set to make an identity with.
     #[error(
-        "no cipher set is enabled: enable a feature such as `cs3a`, or add one with `cipher_sets(…)`"
+        "no cipher set is enabled: enable a feature such as `cs3a`, or add one with \
+         `cipher_sets(…)`"
     )]
     NoCipherSet,
     /// The identity cannot be used.
@@ -82,7 +83,10 @@ pub enum LinkError {
     #[error("the keys of {} are not known: give its link JSON or URI once", .0.short())]
     KeysUnknown(Hashname),
     /// The key that both must use is missing.
-    #[error("the key of cipher set {csid} of {} is not known; give its complete link JSON", .hashname.short())]
+    #[error(
+        "the key of cipher set {csid} of {} is not known; give its complete link JSON",
+        .hashname.short()
+    )]
     KeyMissing {
         /// The target.
         hashname: Hashname,
@@ -90,7 +94,10 @@ pub enum LinkError {
         csid: Csid,
     },
     /// The two have no cipher set in common.
-    #[error("{} has no cipher set in common with this endpoint, so the two cannot link", .0.short())]
+    #[error(
+        "{} has no cipher set in common with this endpoint, so the two cannot link",
+        .0.short()
+    )]
     NoCommonCipherSet(Hashname),
     /// The key that the target presents is none.
     #[error("a key of {} cannot be used: {reason}", .hashname.short())]
@@ -101,10 +108,16 @@ pub enum LinkError {
         reason: String,
     },
     /// The keys do not belong to the hashname asked for.
-    #[error("what was found for {} belongs to another endpoint; ask for its link JSON again", .0.short())]
+    #[error(
+        "what was found for {} belongs to another endpoint; ask for its link JSON again",
+        .0.short()
+    )]
     WrongKeys(Hashname),
     /// No transport of ours can use any of the target's paths.
-    #[error("no path to {} can be used: it has {paths}, this endpoint speaks {transports}", .hashname.short())]
+    #[error(
+        "no path to {} can be used: it has {paths}, this endpoint speaks {transports}",
+        .hashname.short()
+    )]
     NoPath {
         /// The target.
         hashname: Hashname,
@@ -130,7 +143,8 @@ pub enum LinkError {
 pub enum WaitError {
     /// Nobody answered in time.
     #[error(
-        "no answer from {} within {} s: is it running and reachable, and does it accept this endpoint?",
+        "no answer from {} within {} s: is it running and reachable, and does it accept this \
+         endpoint?",
         .hashname.short(), .waited.as_secs_f32()
     )]
     TimedOut {
@@ -186,6 +200,9 @@ pub enum PingError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The peer refuses to answer: it was pinged too often.
+    #[error("{} refuses to answer more pings just now; ping less often", .0.short())]
+    Refused(Hashname),
     /// Too many pings or channels at once.
     #[error("too many pings at once: {0}")]
     Busy(telehash_link::OpenError),

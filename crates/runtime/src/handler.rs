@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 
 use crate::channel::IncomingChannel;
 use crate::driver::{LinkDriver, Opened};
@@ -164,21 +165,22 @@ impl Shared {
         let Some(place) = driver.start_handler() else {
             return self.refuse_opened(driver, opened, "busy");
         };
-        tracing::debug!(peer = %hashname.short(), kind, channel = %opened.id, "channel opened");
+        let span = tracing::info_span!("channel", peer = %hashname.short(), kind, id = %opened.id);
+        span.in_scope(|| tracing::debug!("opened by the peer"));
         self.events.publish(MeshEvent::ChannelOpened {
             hashname,
             kind: kind.clone(),
         });
         let channel = IncomingChannel::new(self.clone(), driver.clone(), opened);
         let shared = self.clone();
-        self.spawn(async move {
+        let task = async move {
             let _place = place;
             let outcome = AssertUnwindSafe(handler.open(channel)).catch_unwind().await;
             match outcome {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let error = error.to_string();
-                    tracing::debug!(peer = %hashname.short(), kind, error, "handler failed");
+                    tracing::debug!(error, "handler failed");
                     shared.events.publish(MeshEvent::HandlerFailed {
                         hashname,
                         kind,
@@ -186,13 +188,14 @@ impl Shared {
                     });
                 }
                 Err(_panic) => {
-                    tracing::error!(peer = %hashname.short(), kind, "handler panicked");
+                    tracing::error!("handler panicked");
                     shared
                         .events
                         .publish(MeshEvent::HandlerPanicked { hashname, kind });
                 }
             }
-        });
+        };
+        self.spawn(task.instrument(span));
     }
 
     fn refuse_opened(self: &Arc<Self>, driver: &Arc<LinkDriver>, opened: Opened, error: &str) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use crate::driver;
 use crate::events::MeshEvent;
@@ -94,13 +95,16 @@ impl Shared {
         self.lifecycle.tasks.fetch_add(1, Ordering::Relaxed);
         let running = Running(self.clone());
         let severed = self.lifecycle.reached(Phase::Severed);
-        self.lifecycle.runtime.spawn(async move {
+        let task = async move {
             let _running = running;
             tokio::select! {
                 () = severed => {}
                 () = task => {}
             }
-        });
+        };
+        self.lifecycle
+            .runtime
+            .spawn(task.instrument(self.span.clone()));
     }
 
     /// Starts the driver: receiving and serving each transport, timers, saving, and the supervisor.
@@ -111,17 +115,22 @@ impl Shared {
         }
         self.drive(driver::run_timers(self.clone()));
         self.drive(save_changes(self.clone()));
-        self.lifecycle.runtime.spawn(supervise(self.clone()));
+        self.lifecycle
+            .runtime
+            .spawn(supervise(self.clone()).instrument(self.span.clone()));
     }
 
     fn drive(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let stopped = self.lifecycle.reached(Phase::Stopped);
-        self.lifecycle.runtime.spawn(async move {
+        let task = async move {
             tokio::select! {
                 () = stopped => {}
                 () = task => {}
             }
-        });
+        };
+        self.lifecycle
+            .runtime
+            .spawn(task.instrument(self.span.clone()));
     }
 
     /// Waits until everything that was written and ended is delivered.
@@ -191,18 +200,21 @@ async fn supervise(shared: Arc<Shared>) {
             .take(),
     );
     shared.events.close();
-    tracing::debug!(mesh = %shared.hashname.short(), "closed");
+    tracing::debug!("closed");
     lifecycle.advance(Phase::Closed);
 }
 
 /// Writes changes of known links after they had a little time to collect.
 async fn save_changes(shared: Arc<Shared>) {
-    let has_state = shared
+    if shared
         .state
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .is_some();
-    while has_state {
+        .is_none()
+    {
+        return;
+    }
+    loop {
         shared.known.changed().await;
         tokio::time::sleep(SAVE_DELAY).await;
         shared.save().await;

@@ -133,38 +133,40 @@ impl Link {
     /// The link is down and stays so, too many channels are open, or the opening packet is too
     /// large.
     pub async fn open(&self, open: Open) -> Result<Channel, OpenError> {
-        self.wait_up(open.timeout.unwrap_or(OPEN_TIMEOUT)).await?;
-        self.open_now(open)
+        let limit = open.timeout.unwrap_or(OPEN_TIMEOUT);
+        let until = Instant::now() + limit;
+        loop {
+            let up = timeout_at(until, self.wait_up(limit)).await;
+            let hashname = self.hashname();
+            up.unwrap_or(Err(WaitError::TimedOut {
+                hashname,
+                waited: limit,
+            }))?;
+            if let Some(channel) = self.open_now(&open)? {
+                return Ok(channel);
+            }
+        }
     }
 
-    /// Opens a channel on a link that is up; see [`open`](Self::open).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn open_now(&self, open: Open) -> Result<Channel, OpenError> {
-        let (kind, reliable) = (open.kind.clone(), open.reliable);
+    /// Opens a channel if the link is still up.
+    fn open_now(&self, open: &Open) -> Result<Option<Channel>, OpenError> {
         let opened = self.driver.run(&self.shared, |core, now| {
             if core.link.state() != LinkState::Up {
-                return None;
+                return Ok(None);
             }
-            Some(core.link.open(now, open).inspect(|id| {
-                core.channels.insert(*id, ChannelSlot::ours());
-            }))
+            let id = core.link.open(now, open.clone())?;
+            core.channels.insert(id, ChannelSlot::ours());
+            Ok(Some(id))
         });
-        let waited = Duration::ZERO;
-        let hashname = self.hashname();
-        let id = match opened {
-            Ok(Some(result)) => result?,
-            Ok(None) => return Err(WaitError::TimedOut { hashname, waited }.into()),
-            Err(_gone) => return Err(WaitError::Closed(hashname).into()),
+        let Ok(opened) = opened else {
+            return Err(WaitError::Closed(self.hashname()).into());
         };
-        Ok(Channel::ours(
-            self.shared.clone(),
-            self.driver.clone(),
-            id,
-            kind,
-            reliable,
-        ))
+        let opened: Result<_, telehash_link::OpenError> = opened;
+        let channel = |id| {
+            let (shared, driver) = (self.shared.clone(), self.driver.clone());
+            Channel::ours(shared, driver, id, open.kind.clone(), open.reliable)
+        };
+        Ok(opened?.map(channel))
     }
 
     /// Ends the link: its channels fail, its session is erased, and it leaves the mesh.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use telehash_channel_path::PingId;
 use telehash_hashname::Path;
 use telehash_link::{LinkState, PipeId};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::PingError;
 use crate::limits::MAX_PINGS;
@@ -45,8 +46,8 @@ impl Link {
     /// # Errors
     /// The link is down, or nothing came back within 5 s.
     pub async fn ping(&self) -> Result<PingReply, PingError> {
-        let mut pongs = self.start_ping(PING_TIMEOUT)?;
-        self.first(&mut pongs, PING_TIMEOUT).await
+        let mut ping = self.start_ping(PING_TIMEOUT)?;
+        ping.first(PING_TIMEOUT).await
     }
 
     /// Round trips over every pipe that the peer answers on: what comes within `wait`, best first.
@@ -57,19 +58,18 @@ impl Link {
     /// The link is down, or nothing came back in time.
     pub async fn ping_all(&self, wait: Duration) -> Result<Vec<PingReply>, PingError> {
         let until = Instant::now() + wait;
-        let mut pongs = self.start_ping(wait)?;
-        let mut replies = vec![self.first(&mut pongs, wait).await?];
-        while let Ok(Some(pong)) = timeout_at(until, pongs.recv()).await {
+        let mut ping = self.start_ping(wait)?;
+        let mut replies = vec![ping.first(wait).await?];
+        while let Ok(Some(pong)) = timeout_at(until, ping.pongs.recv()).await {
             replies.push(self.reply(pong));
         }
         replies.sort_by_key(|reply| reply.rtt);
         Ok(replies)
     }
 
-    fn start_ping(&self, wait: Duration) -> Result<mpsc::Receiver<Pong>, PingError> {
+    fn start_ping(&self, wait: Duration) -> Result<Ping<'_>, PingError> {
         let (sender, pongs) = mpsc::channel(MAX_PONGS);
         let started = self.driver().run(self.shared(), |core, now| {
-            core.pings.retain(|(_, sender)| !sender.is_closed());
             if core.link.state() != LinkState::Up {
                 return None;
             }
@@ -77,29 +77,16 @@ impl Link {
                 return Some(Err(telehash_link::OpenError::TooMany { limit: MAX_PINGS }));
             }
             let ping = core.paths.ping(now, &mut core.link, wait);
-            Some(ping.map(|ping| core.pings.push((ping, sender))))
+            Some(ping.inspect(|id| core.pings.push((*id, sender))))
         });
         match started {
-            Ok(Some(Ok(()))) => Ok(pongs),
+            Ok(Some(Ok(id))) => Ok(Ping {
+                link: self,
+                id,
+                pongs,
+            }),
             Ok(Some(Err(error))) => Err(PingError::Busy(error)),
             Ok(None) | Err(_) => Err(PingError::Down(self.hashname())),
-        }
-    }
-
-    async fn first(
-        &self,
-        pongs: &mut mpsc::Receiver<Pong>,
-        wait: Duration,
-    ) -> Result<PingReply, PingError> {
-        let hashname = self.hashname();
-        match timeout_at(Instant::now() + wait, pongs.recv()).await {
-            Ok(Some(pong)) => Ok(self.reply(pong)),
-            // Over before its time only if the link went down.
-            Ok(None) if !self.is_up() => Err(PingError::Down(hashname)),
-            Ok(None) | Err(_) => Err(PingError::TimedOut {
-                hashname,
-                waited: wait,
-            }),
         }
     }
 
@@ -110,5 +97,35 @@ impl Link {
             path,
             active: pong.active,
         }
+    }
+}
+
+/// A ping that is under way; it ends when dropped.
+struct Ping<'a> {
+    link: &'a Link,
+    id: PingId,
+    pongs: mpsc::Receiver<Pong>,
+}
+
+impl Ping<'_> {
+    async fn first(&mut self, wait: Duration) -> Result<PingReply, PingError> {
+        let hashname = self.link.hashname();
+        match timeout(wait, self.pongs.recv()).await {
+            Ok(Some(pong)) => Ok(self.link.reply(pong)),
+            Ok(None) if !self.link.is_up() => Err(PingError::Down(hashname)),
+            Ok(None) => Err(PingError::Refused(hashname)),
+            Err(_) => Err(PingError::TimedOut {
+                hashname,
+                waited: wait,
+            }),
+        }
+    }
+}
+
+impl Drop for Ping<'_> {
+    fn drop(&mut self) {
+        let _ = self.link.driver().run(self.link.shared(), |core, now| {
+            core.paths.end_ping(now, &mut core.link, self.id);
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! What all handles and tasks of a mesh share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use telehash_channel_path::{PathConfig, Whereabouts};
@@ -19,6 +19,8 @@ use crate::state::{KnownLinks, StateDir};
 
 /// The mesh itself. Locks are taken in the order link, endpoint, directory.
 pub(crate) struct Shared {
+    /// Names this endpoint in logs.
+    pub(crate) span: tracing::Span,
     pub(crate) clock: Clock,
     pub(crate) hashname: Hashname,
     pub(crate) keys: KeySet,
@@ -73,11 +75,11 @@ impl Directory {
         self.by_key.values().cloned().collect()
     }
 
-    fn went_down(&mut self, key: LinkKey) {
-        // A link may be queued more than once; more entries than links are of links long gone.
+    pub(crate) fn went_down(&mut self, key: LinkKey) {
+        // A link may be queued more than once, and be gone by now.
         if self.idle.len() > 2 * self.by_key.len() {
-            let by_key = &self.by_key;
-            self.idle.retain(|key| by_key.contains_key(key));
+            let (by_key, mut seen) = (&self.by_key, HashSet::new());
+            self.idle.retain(|key| by_key.contains_key(key) && seen.insert(*key));
         }
         self.idle.push_back(key);
     }

@@ -54,7 +54,11 @@ impl FromStr for LinkTarget {
             return Ok(Self::Link(LinkJson::parse(text)?));
         }
         if text.contains("://") {
-            return LinkUri::parse(text)?.uri.into_link_target();
+            let parsed = LinkUri::parse(text)?;
+            for skipped in &parsed.skipped {
+                tracing::debug!(%skipped, "part of the URI skipped");
+            }
+            return parsed.uri.into_link_target();
         }
         Ok(match text.parse::<Hashname>() {
             Ok(hashname) => Self::Link(LinkJson::named(hashname)),

@@ -47,7 +47,9 @@ impl HalfOpenTable {
     /// The entry of this ephemeral, made if there is none; the oldest one makes room.
     pub(crate) fn entry(&mut self, now: Instant, token: Token, pipe: PipeId) -> &mut HalfOpen {
         if !self.entries.contains_key(&token) && self.entries.len() >= MAX_HALF_OPEN {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.since);
+            // Who is unknown makes room before who is known.
+            let rank = |entry: &HalfOpen| (entry.identified.is_some(), entry.since);
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| rank(entry));
             if let Some(token) = oldest.map(|(token, _)| *token) {
                 self.entries.remove(&token);
             }

@@ -344,11 +344,10 @@ impl Endpoint {
         if let Some((key, TokenOwner::Remote)) = self.tokens.get(&body_start) {
             return Ok(Dispatch::Link(*key, Input(InputKind::Message(peek))));
         }
-        if self
-            .half_open
-            .get(&body_start)
-            .is_some_and(|entry| entry.identified.is_some())
-        {
+        let waiting = self.half_open.get(&body_start);
+        let waiting = waiting.and_then(|entry| entry.identified.as_ref());
+        // Unless we linked to it ourselves in the meantime: then this may be its answer.
+        if waiting.is_some_and(|who| !self.names.contains_key(&who.hashname)) {
             return Err(DropReason::Pending);
         }
         let Some(local) = self.identity.local(csid).cloned() else {

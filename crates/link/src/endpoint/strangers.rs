@@ -10,6 +10,9 @@ use crate::{
     config::{KEYSTREAM_PER_SECOND, MAX_STRANGER_PREFIXES, StrangerBudget},
 };
 
+/// All strangers together may cost as much keystream as eight prefixes.
+const ALL_KEYSTREAM: Rate = Rate { per_second: 8 * KEYSTREAM_PER_SECOND, burst: 1 };
+
 /// Budgets of public-key work (one for each address prefix, one for all strangers, one reserved
 /// for the addresses of links), and of keystream for packets that are cloaked more than once.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Strangers {
     global: Bucket,
     reserved: Bucket,
     shared: Rate,
+    /// Keystream for everybody, and as much again for the addresses of links.
+    all_keystream: [Bucket; 2],
     /// Prefixes at which links of ours live, with how many.
     friends: BTreeMap<Prefix, u32>,
 }
@@ -39,6 +44,7 @@ impl Strangers {
             global: Bucket::full(shared, now),
             reserved: Bucket::full(shared, now),
             shared,
+            all_keystream: [Bucket::full(ALL_KEYSTREAM, now); 2],
             friends: BTreeMap::new(),
         }
     }
@@ -52,8 +58,11 @@ impl Strangers {
         } else {
             &mut self.global
         };
+        if shared.refill(now, self.shared).tokens() < 1 {
+            return false;
+        }
         let own = self.handshakes.bucket(now, prefix);
-        if own.tokens() < 1 || shared.refill(now, self.shared).tokens() < 1 {
+        if own.tokens() < 1 {
             return false;
         }
         own.take(1);
@@ -63,15 +72,25 @@ impl Strangers {
 
     /// Bytes of keystream that may be spent on a packet of this source beyond its first block.
     pub(crate) fn keystream(&mut self, now: Instant, pipe: PipeId) -> usize {
-        let tokens = self.keystream.bucket(now, Prefix::of(pipe)).tokens();
+        let prefix = Prefix::of(pipe);
+        let all = self.all_keystream(prefix).refill(now, ALL_KEYSTREAM).tokens();
+        if all == 0 {
+            return 0;
+        }
+        let tokens = self.keystream.bucket(now, prefix).tokens().min(all);
         usize::try_from(tokens).unwrap_or(usize::MAX)
     }
 
     /// Books keystream that a packet of this source cost.
     pub(crate) fn spend_keystream(&mut self, now: Instant, pipe: PipeId, bytes: usize) {
-        self.keystream
-            .bucket(now, Prefix::of(pipe))
-            .take(bytes as u64);
+        let prefix = Prefix::of(pipe);
+        self.all_keystream(prefix).take(bytes as u64);
+        self.keystream.bucket(now, prefix).take(bytes as u64);
+    }
+
+    fn all_keystream(&mut self, prefix: Prefix) -> &mut Bucket {
+        let [strangers, friends] = &mut self.all_keystream;
+        if self.friends.contains_key(&prefix) { friends } else { strangers }
     }
 
     /// A link of ours lives at this pipe: its prefix draws on the reserved half.
@@ -268,6 +287,21 @@ mod tests {
         strangers.spend_keystream(now, pipe(0, 0, 2), all);
         assert_eq!(strangers.keystream(now, pipe(0, 0, 1)), 0);
         assert_eq!(strangers.keystream(now, pipe(0, 1, 1)), all);
+    }
+
+    #[test]
+    fn uncovering_for_many_prefixes_has_a_budget_of_its_own() {
+        let (mut strangers, now) = strangers();
+        let friend = pipe(200, 0, 1);
+        strangers.befriend(friend);
+        let mut spent = 0;
+        for n in 0..100 {
+            let left = strangers.keystream(now, pipe(1, n, 1));
+            strangers.spend_keystream(now, pipe(1, n, 1), left);
+            spent += left;
+        }
+        assert_eq!(spent, 8 * KEYSTREAM_PER_SECOND as usize);
+        assert!(strangers.keystream(now, friend) > 0);
     }
 
     #[test]

@@ -88,9 +88,7 @@ impl Machine {
             12 | 13 => self.deliver(side, usize::from(argument % 32)),
             14 => _ = self.wires[side].pop_front(),
             15 => self.repeat(side),
-            16 => {
-                self.wires[side].rotate_left(usize::from(argument) % self.wires[side].len().max(1))
-            }
+            16 => self.reorder(side, usize::from(argument)),
             17 => self.pass(Duration::from_millis(u64::from(argument).pow(2))),
             18 => self.forge(side, argument),
             _ => self.disrupt(side, argument),
@@ -224,6 +222,11 @@ impl Machine {
         if let Some(packet) = self.wires[side].front().cloned() {
             self.wires[side].push_back(packet);
         }
+    }
+
+    fn reorder(&mut self, side: usize, by: usize) {
+        let wire = &mut self.wires[side];
+        wire.rotate_left(by % wire.len().max(1));
     }
 
     fn pass(&mut self, time: Duration) {

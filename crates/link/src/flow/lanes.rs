@@ -107,7 +107,7 @@ impl Lanes {
     pub(super) fn timing(&self) -> Timing {
         let probe = self
             .current()
-            .map_or_else(|| Rtt::default().probe_timeout(), Lane::probe_timeout);
+            .map_or_else(|| Rtt::new(None).probe_timeout(), Lane::probe_timeout);
         Timing {
             probe,
             rtt: self.smoothed_rtt(),
@@ -117,7 +117,7 @@ impl Lanes {
     /// The smoothed round trip of the sending pipe.
     pub(super) fn smoothed_rtt(&self) -> Duration {
         self.current()
-            .map_or_else(|| Rtt::default().smoothed(), |lane| lane.rtt().smoothed())
+            .map_or_else(|| Rtt::new(None).smoothed(), |lane| lane.rtt().smoothed())
     }
 
     /// Ends the batches of one received packet.

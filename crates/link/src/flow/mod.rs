@@ -1,13 +1,5 @@
 //! The data plane of a link: channels, acks, windows, loss, congestion (channels.md;
-//! architecture.md, "How packets flow").
-//!
-//! A [`Flow`] is everything above a session. Decrypted inner packets go in
-//! ([`Flow::handle_packet`]), inner plaintexts come out ([`Flow::poll_packet`]); it knows neither
-//! keys nor sockets nor clocks. **Mutate once, then drain**: after any call that takes `&mut self`,
-//! poll [`Flow::poll_packet`] and [`Flow::poll_event`] until they have nothing (events last: a packet
-//! that leaves may make room for a blocked writer), then arm a timer for [`Flow::poll_timeout`].
-//!
-//! How it is put together:
+//! architecture.md, "How packets flow"). [`Flow`] is its face. How it is put together:
 //!
 //! - A [`Channel`](channel::Channel) has a stage of life and two halves. The
 //!   [receiving half](reliable) puts packets in order, holds them for the reader within a window,
@@ -89,7 +81,42 @@ pub const MAX_REFUSALS: usize = 32;
 /// Inner plaintexts are taken to hold this many bytes until a pipe says otherwise.
 const FIRST_MAX_PLAIN: usize = 1100;
 
-/// The data plane of one link. See the [module](self).
+/// The data plane of one link: everything above a session.
+///
+/// Decrypted inner packets go in ([`handle_packet`](Self::handle_packet)), inner plaintexts come out
+/// ([`poll_packet`](Self::poll_packet)); it knows neither keys nor sockets nor clocks. **Mutate once,
+/// then drain**: after any call that takes `&mut self`, poll `poll_packet` and
+/// [`poll_event`](Self::poll_event) until they have nothing (events last: a packet that leaves may
+/// make room for a blocked writer), then arm a timer for [`poll_timeout`](Self::poll_timeout).
+///
+/// ```
+/// use telehash_link::{
+///     ChannelEvent, Flow, FlowConfig, Instant, Open, Order, PipeProfile, PipeSlot,
+/// };
+///
+/// let (now, slot) = (Instant::from_micros(0), PipeSlot(0));
+/// let [mut ours, mut theirs] = [Order::Odd, Order::Even].map(|order| {
+///     let mut flow = Flow::new(FlowConfig::default(), order);
+///     flow.pipe_opened(now, slot, PipeProfile::default());
+///     flow.pipe_selected(now, slot);
+///     flow
+/// });
+/// let id = ours.open(now, Open::reliable("stream"))?;
+/// ours.write(now, id, b"hello")?;
+/// loop {
+///     let mut plain = Vec::new();
+///     if ours.poll_packet(now, slot, 1100, &mut plain).is_none() {
+///         break;
+///     }
+///     // Sealed, sent, received and opened in between.
+///     theirs.handle_packet(now, slot, &plain)?;
+/// }
+/// assert!(matches!(theirs.poll_event(), Some(ChannelEvent::Opened { .. })));
+/// theirs.accept(now, id)?;
+/// let packet = theirs.read(now, id)?.expect("it arrived");
+/// assert_eq!(&packet.body[..], b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Flow {
     config: Arc<FlowConfig>,

@@ -26,15 +26,20 @@ pub struct RttEstimate {
 }
 
 /// The estimator. Samples come only from packets that were sent once.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Rtt {
     estimate: Option<RttEstimate>,
+    /// Asked for with every packet, so it is kept.
+    probe_timeout: Duration,
 }
 
 impl Rtt {
     /// An estimator that begins with what a handshake measured, if it did.
     pub(super) fn new(initial: Option<Duration>) -> Self {
-        let mut rtt = Self::default();
+        let mut rtt = Self {
+            estimate: None,
+            probe_timeout: UNKNOWN.saturating_mul(3),
+        };
         if let Some(initial) = initial {
             rtt.sample(initial);
         }
@@ -46,20 +51,22 @@ impl Rtt {
     }
 
     pub(super) fn sample(&mut self, sample: Duration) {
-        let Some(estimate) = &mut self.estimate else {
-            self.estimate = Some(RttEstimate {
+        let estimate = match self.estimate {
+            None => RttEstimate {
                 latest: sample,
                 smoothed: sample,
                 variance: sample / 2,
                 min: sample,
-            });
-            return;
+            },
+            Some(old) => RttEstimate {
+                latest: sample,
+                smoothed: (old.smoothed * 7 + sample) / 8,
+                variance: (old.variance * 3 + old.smoothed.abs_diff(sample)) / 4,
+                min: old.min.min(sample),
+            },
         };
-        estimate.latest = sample;
-        estimate.min = estimate.min.min(sample);
-        let deviation = estimate.smoothed.abs_diff(sample);
-        estimate.variance = (estimate.variance * 3 + deviation) / 4;
-        estimate.smoothed = (estimate.smoothed * 7 + sample) / 8;
+        self.probe_timeout = estimate.smoothed + (estimate.variance * 4).max(GRANULARITY);
+        self.estimate = Some(estimate);
     }
 
     pub(super) fn smoothed(&self) -> Duration {
@@ -74,11 +81,8 @@ impl Rtt {
 
     /// How long an ack may take that the peer must send at once, before its absence means something.
     /// Any other may take [`PEER_ACK_DELAY`] longer.
-    pub(super) fn probe_timeout(&self) -> Duration {
-        let variance = self
-            .estimate
-            .map_or(UNKNOWN / 2, |estimate| estimate.variance);
-        self.smoothed() + (variance * 4).max(GRANULARITY)
+    pub(super) const fn probe_timeout(&self) -> Duration {
+        self.probe_timeout
     }
 }
 

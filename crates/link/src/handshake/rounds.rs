@@ -100,7 +100,7 @@ impl Rounds {
             return;
         }
         match &self.own {
-            Some(own) if own.open && own.targets.is_all() => self.send_to_new_pipes(),
+            Some(own) if own.targets.is_all() => self.send_to_new_pipes(),
             _ => {
                 // What a passive round has waited so far does not count.
                 self.deadline = None;

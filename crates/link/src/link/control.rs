@@ -122,7 +122,11 @@ impl Link {
         if let Some(sent) = sent {
             self.open_in_flow(now, slot, Some(now.saturating_duration_since(sent)));
         }
-        self.mark_validated(now, slot);
+        if self.knows_only_from(slot) {
+            self.mark_validated(now, slot);
+        } else {
+            self.push_event(Event::PipeCandidate(slot));
+        }
     }
 
     fn derive(&mut self, remote: Token) {

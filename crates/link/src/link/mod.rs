@@ -217,7 +217,8 @@ impl Link {
         self.follow_rounds(now);
     }
 
-    /// Adds a place where the peer may be, and begins (or repeats) a handshake with it.
+    /// Adds a place where the peer may be. One that is [dialed](PathSource::Dialed) says that the
+    /// link is wanted: a handshake begins, or the one under way goes there too.
     ///
     /// Returns its slot, or `None` when the table is full of validated pipes.
     pub fn add_path(&mut self, now: Instant, id: PipeId, source: PathSource) -> Option<PipeSlot> {
@@ -225,9 +226,12 @@ impl Link {
             Some(slot) => slot,
             None => self.insert_pipe(now, id, source)?,
         };
-        let unix = self.clock.unix(now);
-        self.rounds.start(now, unix);
-        self.follow_rounds(now);
+        // What the peer offers does not make us want the link.
+        if source == PathSource::Dialed {
+            let unix = self.clock.unix(now);
+            self.rounds.start(now, unix);
+            self.follow_rounds(now);
+        }
         Some(slot)
     }
 
@@ -402,7 +406,11 @@ impl Link {
     }
 
     fn push_event(&mut self, event: Event) {
-        if self.events.len() < MAX_LINK_EVENTS {
+        let vital = matches!(
+            event,
+            Event::Agreed | Event::Up | Event::Down(_) | Event::Restarted | Event::RememberAt(_)
+        );
+        if vital || self.events.len() < MAX_LINK_EVENTS {
             self.events.push_back(event);
         }
     }

@@ -205,23 +205,31 @@ impl Pipe {
 
     pub(crate) fn count_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+        if self.source == PathSource::Offered && !self.validated {
+            self.probes = self.probes.saturating_add(1);
+        }
     }
 
-    /// Whether `bytes` may go to this address now: what is not validated gets three times what it
-    /// sent; what we dial is free; what the peer offered has a budget of its own.
-    pub(crate) fn may_send(&mut self, bytes: usize) -> bool {
+    /// Bytes that may go to this address now: what is not validated gets three times what it sent;
+    /// what we dial is free; what the peer offered has a budget of packets.
+    pub(crate) fn allowance(&self) -> usize {
         if self.validated {
-            return true;
+            return usize::MAX;
         }
         match self.source {
-            PathSource::Dialed => true,
-            PathSource::Arrived => self.sent + bytes as u64 <= AMPLIFICATION * self.received,
-            PathSource::Offered => {
-                let room = self.probes < MAX_OFFERED_PROBES;
-                self.probes = self.probes.saturating_add(1);
-                room
+            PathSource::Dialed => usize::MAX,
+            PathSource::Arrived => {
+                let left = (AMPLIFICATION * self.received).saturating_sub(self.sent);
+                usize::try_from(left).unwrap_or(usize::MAX)
             }
+            PathSource::Offered if self.probes < MAX_OFFERED_PROBES => usize::MAX,
+            PathSource::Offered => 0,
         }
+    }
+
+    /// Whether the application named this place.
+    pub(crate) fn is_dialed(&self) -> bool {
+        self.source == PathSource::Dialed
     }
 
     /// Whether packets leave cloaked.
@@ -290,13 +298,13 @@ mod tests {
         let mut pipes = Pipes::default();
         let slot = add(&mut pipes, 1, PathSource::Arrived).unwrap();
         let pipe = pipes.get_mut(slot).unwrap();
-        assert!(!pipe.may_send(1));
+        assert_eq!(pipe.allowance(), 0);
         pipe.heard(NOW, 100, true);
-        assert!(pipe.may_send(300));
-        pipe.count_sent(300);
-        assert!(!pipe.may_send(1));
+        assert_eq!(pipe.allowance(), 300);
+        pipe.count_sent(299);
+        assert_eq!(pipe.allowance(), 1);
         assert!(pipe.validate());
-        assert!(pipe.may_send(100_000));
+        assert_eq!(pipe.allowance(), usize::MAX);
     }
 
     #[test]
@@ -304,10 +312,11 @@ mod tests {
         let mut pipes = Pipes::default();
         let slot = add(&mut pipes, 1, PathSource::Offered).unwrap();
         let pipe = pipes.get_mut(slot).unwrap();
-        assert_eq!(
-            (0..20).filter(|_| pipe.may_send(200)).count(),
-            usize::from(MAX_OFFERED_PROBES)
-        );
+        for _ in 0..MAX_OFFERED_PROBES {
+            assert!(pipe.allowance() > 0);
+            pipe.count_sent(200);
+        }
+        assert_eq!(pipe.allowance(), 0);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use telehash_lob::{
     cloak::{self, Peek},
 };
 
-use super::Link;
+use super::{Link, pipes::Pipe};
 use crate::{
-    Event, HandshakeMessage, Input, PathSource, PipeId, PipeSlot,
+    Event, HandshakeMessage, Input, LinkState, PathSource, PipeId, PipeSlot,
     event::{InputKind, OpenedMessage},
     handshake::Kind,
 };
@@ -52,10 +52,11 @@ impl Link {
     fn handle_message(&mut self, now: Instant, id: PipeId, peek: &Peek, packet: &mut [u8]) {
         let (bytes, cloaked) = (packet.len(), peek.rounds() > 0);
         let plain = cloak::finish(packet, peek, false);
-        if self
-            .rounds
-            .on_duplicate(now, self.pipes.find(id), digest(plain))
-        {
+        // Before the link is up a copy by another way is news: the way back of the first one may be
+        // dead.
+        let known = self.pipes.find(id);
+        let is_news = known.is_none() && self.state != LinkState::Up;
+        if !is_news && self.rounds.on_duplicate(now, known, digest(plain)) {
             // Unproven copies count for nothing, not even toward what the address may be sent.
             return self.follow_rounds(now);
         }
@@ -131,18 +132,28 @@ impl Link {
     /// A channel packet authenticated on this pipe.
     fn authenticated(&mut self, now: Instant, slot: PipeSlot) {
         let active = self.pipes.active();
+        let is_first = active.is_none() || active == Some(slot);
+        let proves = is_first && self.knows_only_from(slot);
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
         if pipe.validated() {
             return;
         }
-        if pipe.introduced && (active.is_none() || active == Some(slot)) {
-            // Our handshake went there, and only its receiver can have made this packet.
+        if proves {
             self.mark_validated(now, slot);
         } else if !core::mem::replace(&mut pipe.roamed, true) {
             self.push_event(Event::PipeCandidate(slot));
         }
+    }
+
+    /// Whether who holds our present ephemeral must have received it by this pipe: the application
+    /// named the place, or our handshakes went nowhere else.
+    pub(super) fn knows_only_from(&self, slot: PipeSlot) -> bool {
+        let elsewhere = |(other, pipe): (PipeSlot, &Pipe)| other != slot && pipe.introduced;
+        let went_elsewhere = self.pipes.iter().any(elsewhere);
+        let receives = |pipe: &Pipe| pipe.introduced && (pipe.is_dialed() || !went_elsewhere);
+        self.pipes.get(slot).is_some_and(receives)
     }
 }
 

@@ -48,7 +48,14 @@ impl Sessions {
     }
 
     /// Opens a message BODY; of an adopted ephemeral without public-key work.
+    ///
+    /// # Errors
+    /// It does not open, or its KEY only begins like that of an ephemeral we know: such a message
+    /// would cost an agreement that no budget covers.
     pub(crate) fn open_message(&self, body: &[u8]) -> Result<Opened, MessageError> {
+        if !self.sides.iter().any(|side| side.ephemeral.sent(body)) {
+            return Err(MessageError::Forged);
+        }
         self.exchange.open(body)
     }
 

@@ -60,7 +60,7 @@ impl Link {
                 Queued::Wire(packet) => buf.extend_from_slice(&packet),
                 Queued::Plain(packet) => {
                     let gap = if pipe.cloaks() { cloak::NONCE_LEN } else { 0 };
-                    if !pipe.may_send(gap + packet.len()) {
+                    if pipe.allowance() < gap + packet.len() {
                         continue;
                     }
                     pipe.introduced = true;
@@ -106,7 +106,9 @@ impl Link {
         max_segments: usize,
     ) -> Option<Transmit> {
         let pipe = self.pipes.get(slot)?;
-        let (datagram, cloaks) = (pipe.datagram(), pipe.cloaks());
+        // One packet at a time while every one counts against the budget of an unproven address.
+        let max_segments = if pipe.validated() { max_segments } else { max_segments.min(1) };
+        let (datagram, cloaks) = (pipe.datagram().min(pipe.allowance()), pipe.cloaks());
         let gap = if cloaks { cloak::NONCE_LEN } else { 0 };
         let overhead = self.sessions.active()?.overhead();
         let max_plain = datagram.checked_sub(gap + overhead.total())?;

@@ -190,11 +190,16 @@ impl LinkDriver {
     ) -> Result<(), Unsent> {
         for _ in 0..MAX_TRANSMITS_IN_A_ROW {
             shared.post(self, &mut parcel)?;
+            let mut effects = Effects::default();
             let more = self.locked(shared, |core| {
-                let more = core.refill(shared.clock.now(), &mut parcel, MAX_SEGMENTS);
+                let now = shared.clock.now();
+                let more = core.refill(now, &mut parcel, MAX_SEGMENTS);
+                // What left made room: a writer that waits for it is woken now, not by the next ack.
+                core.settle(now, shared, self, &mut effects);
                 core.arm(shared, self);
                 more
             });
+            effects.apply(shared, self);
             if more != Ok(true) {
                 shared.pool.give(parcel.into_buffer());
                 return Ok(());

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use telehash_link::{Dispatch, Incoming, Input, Instant, LinkKey, PipeId};
@@ -28,7 +29,14 @@ pub(crate) async fn receive(shared: Arc<Shared>, port: Arc<Port>) {
     let mut batch = transport.recv_batch();
     loop {
         match poll_fn(|cx| transport.poll_recv(cx, &mut batch)).await {
-            Ok(_packets) => shared.handle_batch(&port, &mut batch),
+            Ok(_packets) => {
+                // What concerns one link is contained there; this is for faults before that.
+                let handled =
+                    catch_unwind(AssertUnwindSafe(|| shared.handle_batch(&port, &mut batch)));
+                if handled.is_err() {
+                    tracing::error!(transport = port.name(), "a fault lost a batch of packets");
+                }
+            }
             Err(error) => return shared.transport_failed(&port, &error),
         }
         tokio::task::consume_budget().await;

@@ -12,7 +12,8 @@ use thiserror::Error;
 pub enum StateError {
     /// Another program uses the directory.
     #[error(
-        "the state directory {} is in use by another running endpoint; stop that one, or choose another directory",
+        "the state directory {} is in use by another running endpoint; stop that one, or choose \
+         another directory",
         .path.display()
     )]
     Locked {
@@ -30,14 +31,18 @@ pub enum StateError {
         source: io::Error,
     },
     /// An identity file would be overwritten.
-    #[error("{} exists already and is never overwritten; choose another name, or move it away first", .path.display())]
+    #[error(
+        "{} exists already and is never overwritten; choose another name, or move it away first",
+        .path.display()
+    )]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// Others may read the secrets.
     #[error(
-        "the identity file {} can be read by others (mode {mode:04o}); make it private first: chmod 600 {}",
+        "the identity file {} can be read by others (mode {mode:04o}); make it private first: \
+         chmod 600 {}",
         .path.display(), .path.display()
     )]
     Exposed {
@@ -48,7 +53,8 @@ pub enum StateError {
     },
     /// Written by a later version of this program.
     #[error(
-        "{} is of version {version}, this program understands version {understood}; use a newer program",
+        "{} is of version {version}, this program understands version {understood}; use a newer \
+         program",
         .path.display()
     )]
     FutureVersion {
@@ -60,7 +66,10 @@ pub enum StateError {
         understood: u64,
     },
     /// Larger than such a file may be.
-    #[error("{} is larger than the {limit} bytes that such a file may have; is it the right file?", .path.display())]
+    #[error(
+        "{} is larger than the {limit} bytes that such a file may have; is it the right file?",
+        .path.display()
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -90,10 +99,10 @@ impl StateError {
         }
     }
 
-    pub(super) fn malformed(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
+    pub(super) fn malformed(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::Malformed {
             path: path.into(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }

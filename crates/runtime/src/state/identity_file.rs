@@ -35,7 +35,7 @@ pub fn read_identity(path: impl AsRef<Path>) -> Result<IdentityJson, StateError>
             version: found,
             understood: IDENTITY_VERSION,
         },
-        error => StateError::malformed(path, error),
+        error => StateError::malformed(path, error.to_string()),
     })
 }
 

@@ -57,6 +57,7 @@ async fn a_reader_that_never_reads_bounds_the_memory_of_both_ends() {
 async fn a_thousand_channels_that_nobody_reads_are_bounded_together_and_flow_once_they_are_read() {
     const CHANNELS: usize = 1000;
     const EACH: usize = 40_000;
+    const _: () = assert!(CHANNELS * EACH > telehash_link::LINK_RECV_BYTES);
     let start = Arc::new(Notify::new());
     let read = Arc::new(AtomicUsize::new(0));
     let (go, total) = (start.clone(), read.clone());
@@ -89,10 +90,6 @@ async fn a_thousand_channels_that_nobody_reads_are_bounded_together_and_flow_onc
         channel.end().unwrap();
         channels.push(channel);
     }
-    assert!(
-        CHANNELS * EACH > telehash_link::LINK_RECV_BYTES,
-        "more than a link holds"
-    );
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(pair.link.is_up());
     start.notify_waiters();

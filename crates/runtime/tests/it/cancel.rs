@@ -59,7 +59,7 @@ async fn a_packet_is_sent_once_or_not_at_all() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_channel_can_be_given_up() {
     let pair = Pair::new().await;
-    let channel = RefCell::new(pair.echo().await);
+    let mut channel = RefCell::new(pair.echo().await);
     #[expect(
         clippy::await_holding_refcell_ref,
         reason = "dropped before it is taken again"
@@ -67,7 +67,7 @@ async fn waiting_for_a_channel_can_be_given_up() {
     let opened = || async { channel.borrow_mut().opened().await };
     dropped_at_every_poll(opened).await.unwrap();
     channel.borrow().end().unwrap();
-    assert_eq!(channel.borrow_mut().recv().await.unwrap(), None);
+    assert_eq!(channel.get_mut().recv().await.unwrap(), None);
     #[expect(
         clippy::await_holding_refcell_ref,
         reason = "dropped before it is taken again"

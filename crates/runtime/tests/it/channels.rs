@@ -1,5 +1,7 @@
 //! Channels, and what becomes of them when something goes wrong.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::time::Duration;
 
 use serde_json::json;
@@ -267,7 +269,7 @@ async fn failing_one_half_wakes_the_other() {
         tokio::task::yield_now().await;
         channel.fail("changed my mind");
     };
-    let reads = std::future::poll_fn(|cx| channel.poll_recv(cx));
+    let reads = poll_fn(|cx| channel.poll_recv(cx));
     let (read, ()) = tokio::join!(reads, fails);
     assert_eq!(read, Err(ChannelError::Local("changed my mind".into())));
 }
@@ -312,4 +314,26 @@ async fn channels_fail_when_the_peer_closes_the_link() {
     channel.opened().await.unwrap();
     pair.back().await.close();
     assert_eq!(channel.recv().await.unwrap_err(), peer_said("closed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_packets_are_taken_at_once_than_asked_for() {
+    let pair = Pair::new().await;
+    let mut channel = pair.echo().await;
+    for _ in 0..20 {
+        channel.send(Packet::new("x")).await.unwrap();
+    }
+    channel.end().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut taken = VecDeque::new();
+    let mut sizes = Vec::new();
+    loop {
+        let many = poll_fn(|cx| channel.poll_recv_many(cx, &mut taken, 8));
+        match many.await.unwrap() {
+            0 => break,
+            size => sizes.push(size),
+        }
+    }
+    assert_eq!(sizes, [8, 8, 4]);
+    assert_eq!(taken.len(), 20);
 }

@@ -6,6 +6,8 @@ mod backpressure;
 mod cancel;
 mod channels;
 mod common;
+mod hooked;
+mod limits;
 mod linking;
 mod many;
 mod panics;

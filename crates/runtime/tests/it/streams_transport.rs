@@ -1,15 +1,18 @@
 //! Transports with connections: they push back, and they break.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use telehash_e3x::CipherSets;
 use telehash_hashname::Csid;
+use telehash_runtime::limits::MAX_REDIAL_PAUSE;
 use telehash_runtime::{Accept, LinkState, Mesh, Open, Packet};
 use telehash_transport::memory::MemoryNetwork;
 
 use crate::common::{PATIENCE, echo};
 
 const SERVER: &str = "10.1.1.1:1";
+const SECOND: Duration = Duration::from_secs(1);
 const CLIENT: &str = "10.1.1.2:1";
 
 async fn linked(network: &MemoryNetwork) -> (Mesh, Mesh, telehash_runtime::Link) {
@@ -63,7 +66,7 @@ async fn a_link_goes_on_when_its_connection_takes_packets_again() {
     let (from, to) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
     network.block(from, to);
     let unblocks = async {
-        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         network.unblock(from, to);
     };
     tokio::join!(exchange(&link, 2000), unblocks);
@@ -93,7 +96,10 @@ async fn a_link_whose_connection_broke_goes_down_and_dials_again_until_it_is_up(
     assert_eq!(watch.changed().await, Some(LinkState::Down));
     assert!(link.pipes().is_empty());
 
+    // However long that lasts, the pauses between attempts are bounded.
+    tokio::time::sleep(MAX_REDIAL_PAUSE * 20).await;
     let _second = server().await.unwrap();
-    assert_eq!(watch.changed().await, Some(LinkState::Up));
+    let up = tokio::time::timeout(MAX_REDIAL_PAUSE + SECOND, watch.changed()).await;
+    assert_eq!(up, Ok(Some(LinkState::Up)));
     exchange(&link, 10).await;
 }

@@ -230,9 +230,9 @@ fn cube_root(number: u64) -> u64 {
     while low < high {
         let middle = (low + high).div_ceil(2);
         if middle.pow(3) <= number {
-            low = middle
+            low = middle;
         } else {
-            high = middle - 1
+            high = middle - 1;
         }
     }
     low

@@ -277,9 +277,9 @@ impl Outbound {
             self.withdraw_segment(seq, lanes);
             if let Some(lane) = lanes.current_mut() {
                 if probe {
-                    lane.on_probe()
+                    lane.on_probe();
                 } else {
-                    lane.on_channel_timeout(now)
+                    lane.on_channel_timeout(now);
                 }
             }
         }

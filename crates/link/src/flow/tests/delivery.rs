@@ -63,7 +63,7 @@ impl Transfer {
     fn write(&mut self, world: &mut World, side: usize) {
         let target = self.targets[side];
         while self.written[side] < target {
-            let len = (world.steps as usize * 37 % 5000 + 1)
+            let len = ((world.steps as usize * 37 + self.written[side] * 13) % 5000 + 1)
                 .min(target - self.written[side])
                 .min(world.flows[side].writable(self.id));
             if len == 0 {

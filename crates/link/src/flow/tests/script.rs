@@ -56,9 +56,14 @@ impl Script {
     }
 
     pub(super) fn sends_by(&mut self, slot: PipeSlot) -> Vec<Seen> {
+        self.sends_sized(slot, MAX_PLAIN)
+    }
+
+    /// What the flow sends now in packets of at most this size.
+    pub(super) fn sends_sized(&mut self, slot: PipeSlot, max: usize) -> Vec<Seen> {
         core::iter::from_fn(|| {
             let mut out = Vec::new();
-            let sent = self.flow.poll_packet(self.now, slot, MAX_PLAIN, &mut out)?;
+            let sent = self.flow.poll_packet(self.now, slot, max, &mut out)?;
             assert_eq!(sent.len, out.len());
             Some(decode(&out))
         })

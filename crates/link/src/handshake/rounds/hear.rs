@@ -107,9 +107,6 @@ impl Rounds {
             return;
         }
         if self.session.is_none() && self.derived.contains(&remote) {
-            // Whoever echoes our round from here on must not take the session: that echo may have
-            // been made before this ephemeral was.
-            self.own.iter_mut().for_each(|own| own.open = false);
             self.agree(now, pipe, remote, Evidence::ChannelPacket);
         }
         let Some(session) = self
@@ -153,13 +150,13 @@ impl Rounds {
         }
     }
 
-    /// Whether an echo of our newest round from this ephemeral is to be believed: from the session's
-    /// own in any case, from another one only if nobody else can have taken part.
+    /// Whether an echo of our newest round from this ephemeral is to be believed: while there is a
+    /// session only from its own, or if the round asked for others. The echo of any other round may
+    /// have been recorded in a former life of ours.
     fn counts(&self, own: &OwnRound, remote: Token) -> bool {
         match &self.session {
-            None => own.open,
-            Some(session) if session.remote == remote => true,
-            Some(_) => own.open && own.purpose == Purpose::Challenge,
+            None => true,
+            Some(session) => session.remote == remote || own.purpose == Purpose::Challenge,
         }
     }
 

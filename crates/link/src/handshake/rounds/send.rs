@@ -29,8 +29,6 @@ pub(super) enum Purpose {
 pub(super) struct OwnRound {
     /// The S of links.md.
     pub(super) at: u64,
-    /// An echo of it decides about the session: none has come, nor a session in another way.
-    pub(super) open: bool,
     pub(super) purpose: Purpose,
     /// Where it goes.
     pub(super) targets: Targets,
@@ -142,7 +140,7 @@ impl Rounds {
         let seen = self.seen;
         let serves = |own: &&mut OwnRound| {
             let fits = purpose == Purpose::Plain || own.purpose == purpose;
-            own.open && own.at > seen && fits
+            own.at > seen && fits
         };
         let at = match self.own.as_mut().filter(serves) {
             Some(own) => {
@@ -177,7 +175,6 @@ impl Rounds {
         self.highest = at;
         self.own = Some(OwnRound {
             at,
-            open: true,
             purpose,
             targets,
             sent: PipeSet::default(),

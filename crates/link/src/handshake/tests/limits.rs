@@ -6,7 +6,7 @@ use telehash_e3x::{Order, Token};
 
 use super::{
     PRESENT,
-    world::{ATTACKER, CLOCK, DIRECT, Packet, World},
+    world::{ATTACKER, CLOCK, DIRECT, Packet, SECOND, World},
 };
 use crate::{
     DownReason, PipeSlot,
@@ -15,8 +15,6 @@ use crate::{
         limits::{CHALLENGE_SPREAD, MAX_DERIVED},
     },
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn token(byte: u8) -> Token {
     Token::from_bytes([byte; Token::LEN])

@@ -1,6 +1,7 @@
 //! Tests of the handshakes that need more than one file: two endpoints, their network, old peers.
 
 mod inner;
+mod lifetimes;
 mod limits;
 mod message_set;
 mod model;

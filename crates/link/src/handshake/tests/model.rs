@@ -494,6 +494,7 @@ fn nothing_but_a_restart_parts_two_ends_whose_packets_arrive() {
         talks: 1,
         ..NOTHING
     };
+    explore("fair, odd dialer, busy", odd, busy, 30_000);
     explore("fair, even dialer, busy", even, busy, 38_000);
 }
 

@@ -50,7 +50,7 @@ impl Js {
     pub(super) fn sync(order: Order, own: u64, at: u64) -> (bool, u64) {
         match at {
             // Even peers never take an even value for an echo, so they answer it again.
-            _ if order == Order::Even && at % 2 == 0 => (false, own),
+            _ if order == Order::Even && at.is_multiple_of(2) => (false, own),
             _ if at == own => (true, own),
             _ => (false, own.max(at)),
         }
@@ -215,9 +215,9 @@ impl Mixed {
             while !self.flights.is_empty() {
                 let (to_old, packet) = self.flights.remove(0);
                 if to_old {
-                    self.old_receives(packet)
+                    self.old_receives(packet);
                 } else {
-                    self.we_receive(packet)
+                    self.we_receive(packet);
                 }
                 delivered += 1;
                 assert!(delivered < 40, "the two never stop answering each other");

@@ -22,6 +22,7 @@ pub(super) const DIRECT: PipeSlot = PipeSlot(0);
 pub(super) const ATTACKER: PipeSlot = PipeSlot(1);
 /// The time of day of an endpoint whose clock is right.
 pub(super) const CLOCK: u64 = 1_000;
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// An ephemeral: whose, and the how manieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -293,7 +294,7 @@ impl World {
     }
 
     pub(super) fn dial(&mut self, side: usize) {
-        self.act(side, |rounds, now, unix| rounds.start(now, unix));
+        self.act(side, Rounds::start);
     }
 
     /// The application of one side does something.
@@ -479,4 +480,27 @@ impl World {
             .for_each(|end| end.rounds.rebase(self.now));
         self.now = PRESENT;
     }
+}
+
+/// A link that `dialer` dialed and in which channel packets went both ways.
+pub(super) fn linked(dialer: usize) -> World {
+    let mut world = World::new().keep_reports();
+    world.dial(dialer);
+    world.deliver_all();
+    world.talk(0);
+    world.talk(1);
+    world.deliver_all();
+    assert!(world.is_confirmed());
+    world
+}
+
+/// The first handshake that `side` ever sent.
+pub(super) fn first_of(world: &World, side: usize) -> Packet {
+    let is_of =
+        |packet: &&Packet| matches!(packet, Packet::Handshake { .. }) && packet.sender() == side;
+    *world.recorded.iter().find(is_of).expect("it sent one")
+}
+
+pub(super) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
 }

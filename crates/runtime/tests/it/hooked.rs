@@ -1,0 +1,130 @@
+//! A transport that misbehaves on demand.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use telehash_hashname::Path;
+use telehash_transport::memory::MemoryTransport;
+use telehash_transport::{
+    Capabilities, RecvBatch, Remote, Transmit, Transport, TransportError, TransportEvent, Writable,
+};
+
+/// What a [`Hooked`] transport does wrong, and what it saw.
+#[derive(Debug, Default)]
+pub(crate) struct Hooks {
+    /// Asking for the path of this remote panics. A link asks under its lock.
+    pub(crate) panic_at: Mutex<Option<Remote>>,
+    /// Sending would block.
+    pub(crate) blocked: AtomicBool,
+    writer: Mutex<Option<Waker>>,
+    /// What is sent is recorded and goes nowhere.
+    pub(crate) swallow: AtomicBool,
+    /// Runs that were swallowed: where to, and how many packets.
+    pub(crate) swallowed: Mutex<Vec<(Remote, usize)>>,
+    /// Dials never end.
+    pub(crate) dials_hang: AtomicBool,
+    /// Dials begun.
+    pub(crate) dials: AtomicUsize,
+    /// Dials that hang now.
+    pub(crate) dialing: AtomicUsize,
+}
+
+impl Hooks {
+    pub(crate) fn unblock(&self) {
+        self.blocked.store(false, Ordering::SeqCst);
+        if let Some(waker) = self.writer.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A transport in memory with hooks. It controls congestion itself, or so it says.
+pub(crate) struct Hooked {
+    pub(crate) inner: MemoryTransport,
+    pub(crate) hooks: Arc<Hooks>,
+}
+
+/// Counts a dial that hangs.
+struct Dialing(Arc<Hooks>);
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        self.0.dialing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Transport for Hooked {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self, remote: &Remote) -> Capabilities {
+        let mut capabilities = self.inner.capabilities(remote);
+        capabilities.own_congestion_control = true;
+        capabilities
+    }
+
+    fn local_paths(&self) -> Vec<Path> {
+        self.inner.local_paths()
+    }
+
+    fn remote_path(&self, remote: &Remote) -> Option<Path> {
+        let panics = *self.hooks.panic_at.lock().unwrap() == Some(*remote);
+        assert!(!panics, "a bug of ours");
+        self.inner.remote_path(remote)
+    }
+
+    fn dialable(&self, path: &Path) -> bool {
+        self.inner.dialable(path)
+    }
+
+    async fn dial(&self, path: &Path) -> Result<Remote, TransportError> {
+        self.hooks.dials.fetch_add(1, Ordering::SeqCst);
+        if self.hooks.dials_hang.load(Ordering::SeqCst) {
+            self.hooks.dialing.fetch_add(1, Ordering::SeqCst);
+            let _dialing = Dialing(self.hooks.clone());
+            std::future::pending::<()>().await;
+        }
+        self.inner.dial(path).await
+    }
+
+    fn recv_batch(&self) -> RecvBatch {
+        self.inner.recv_batch()
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut RecvBatch) -> Poll<io::Result<usize>> {
+        self.inner.poll_recv(cx, batch)
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
+        if self.hooks.blocked.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.hooks.swallow.load(Ordering::SeqCst) {
+            let run = (transmit.remote, transmit.packets().len());
+            self.hooks.swallowed.lock().unwrap().push(run);
+            return Ok(transmit.contents.len());
+        }
+        self.inner.try_send(transmit)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<Writable>> {
+        *self.hooks.writer.lock().unwrap() = Some(cx.waker().clone());
+        if self.hooks.blocked.load(Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        self.inner.poll_writable(cx)
+    }
+
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        self.inner.poll_event(cx)
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
