@@ -34,7 +34,11 @@ type Recording = Arc<Mutex<Vec<Vec<u8>>>>;
 #[tokio::test]
 async fn strangers_garbage_and_replays_get_no_answer_over_udp() -> Outcome {
     let here: SocketAddr = "127.0.0.1:0".parse()?;
-    let friend = mesh::builder().udp(here).accept(Accept::None).build().await?;
+    let friend = mesh::builder()
+        .udp(here)
+        .accept(Accept::None)
+        .build()
+        .await?;
     let victim = mesh::builder()
         .udp(here)
         .accept(Accept::None)
@@ -54,7 +58,10 @@ async fn strangers_garbage_and_replays_get_no_answer_over_udp() -> Outcome {
     link.wait_up(PATIENCE).await?;
     echo(&link).await?;
     let history = recording.lock().expect("no panics while recording").clone();
-    assert!(history.len() > 4, "handshakes and channel packets were recorded");
+    assert!(
+        history.len() > 4,
+        "handshakes and channel packets were recorded"
+    );
 
     let attacker = UdpSocket::bind(here).await?;
     attacker.connect(address).await?;
@@ -63,8 +70,14 @@ async fn strangers_garbage_and_replays_get_no_answer_over_udp() -> Outcome {
     let attacks: [(&str, Box<dyn Fn(usize, &mut ChaCha20Rng) -> Vec<u8>>); 4] = [
         ("valid handshakes", Box::new(|n, _| handshakes[n].clone())),
         ("garbage", Box::new(|n, rng| garbage(n, rng))),
-        ("damaged packets", Box::new(|n, _| damaged(n, &history[n % history.len()]))),
-        ("replays", Box::new(|n, _| history[n % history.len()].clone())),
+        (
+            "damaged packets",
+            Box::new(|n, _| damaged(n, &history[n % history.len()])),
+        ),
+        (
+            "replays",
+            Box::new(|n, _| history[n % history.len()].clone()),
+        ),
     ];
     for (kind, make) in attacks {
         for burst in 0..PACKETS / BURST {
@@ -78,13 +91,18 @@ async fn strangers_garbage_and_replays_get_no_answer_over_udp() -> Outcome {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
-            timeout(PATIENCE, arrived).await.map_err(|_| format!("{kind} did not arrive"))?;
+            timeout(PATIENCE, arrived)
+                .await
+                .map_err(|_| format!("{kind} did not arrive"))?;
         }
         let answer = attacker.try_recv(&mut [0; 2048]);
         let silent = matches!(&answer, Err(error) if error.kind() == ErrorKind::WouldBlock);
         assert!(silent, "{kind} got an answer: {answer:?}");
     }
-    assert!(victim.stats().endpoint.agreements > 10, "handshakes were looked at");
+    assert!(
+        victim.stats().endpoint.agreements > 10,
+        "handshakes were looked at"
+    );
     assert_eq!(victim.stats().links, 1);
     echo(&link).await?;
     friend.close().await;
@@ -151,7 +169,8 @@ fn handshakes(
         if n % 20 == 0 {
             exchange = local.exchange(&remote, rng)?;
         }
-        let inner = HandshakeMessage::link(unix + n, stranger.keys().clone()).to_bytes(Csid::CS3A)?;
+        let inner =
+            HandshakeMessage::link(unix + n, stranger.keys().clone()).to_bytes(Csid::CS3A)?;
         packets.push(cloaked(&exchange.seal(&inner, rng)?, rng));
     }
     Ok(packets)

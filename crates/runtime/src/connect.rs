@@ -198,8 +198,11 @@ impl Shared {
 
     /// Ends a link: its channels fail, which the peer is told, and its session is erased.
     pub(crate) fn close_link(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
-        let _ = driver.run(self, |core, now| core.fail_all(now, "closed"));
-        let _ = driver.run(self, |core, now| core.link.close(now));
+        let last_words = driver.run(self, |core, now| core.close(now, "closed"));
+        for mut parcel in last_words.unwrap_or_default() {
+            // What does not go out now never does.
+            let _ = self.post(driver, &mut parcel);
+        }
         self.forget_link(driver);
     }
 

@@ -79,7 +79,8 @@ impl Directory {
         // A link may be queued more than once, and be gone by now.
         if self.idle.len() > 2 * self.by_key.len() {
             let (by_key, mut seen) = (&self.by_key, HashSet::new());
-            self.idle.retain(|key| by_key.contains_key(key) && seen.insert(*key));
+            self.idle
+                .retain(|key| by_key.contains_key(key) && seen.insert(*key));
         }
         self.idle.push_back(key);
     }

@@ -11,7 +11,10 @@ use crate::{
 };
 
 /// All strangers together may cost as much keystream as eight prefixes.
-const ALL_KEYSTREAM: Rate = Rate { per_second: 8 * KEYSTREAM_PER_SECOND, burst: 1 };
+const ALL_KEYSTREAM: Rate = Rate {
+    per_second: 8 * KEYSTREAM_PER_SECOND,
+    burst: 1,
+};
 
 /// Budgets of public-key work (one for each address prefix, one for all strangers, one reserved
 /// for the addresses of links), and of keystream for packets that are cloaked more than once.
@@ -73,7 +76,10 @@ impl Strangers {
     /// Bytes of keystream that may be spent on a packet of this source beyond its first block.
     pub(crate) fn keystream(&mut self, now: Instant, pipe: PipeId) -> usize {
         let prefix = Prefix::of(pipe);
-        let all = self.all_keystream(prefix).refill(now, ALL_KEYSTREAM).tokens();
+        let all = self
+            .all_keystream(prefix)
+            .refill(now, ALL_KEYSTREAM)
+            .tokens();
         if all == 0 {
             return 0;
         }
@@ -90,7 +96,11 @@ impl Strangers {
 
     fn all_keystream(&mut self, prefix: Prefix) -> &mut Bucket {
         let [strangers, friends] = &mut self.all_keystream;
-        if self.friends.contains_key(&prefix) { friends } else { strangers }
+        if self.friends.contains_key(&prefix) {
+            friends
+        } else {
+            strangers
+        }
     }
 
     /// A link of ours lives at this pipe: its prefix draws on the reserved half.

@@ -107,7 +107,11 @@ impl Link {
     ) -> Option<Transmit> {
         let pipe = self.pipes.get(slot)?;
         // One packet at a time while every one counts against the budget of an unproven address.
-        let max_segments = if pipe.validated() { max_segments } else { max_segments.min(1) };
+        let max_segments = if pipe.validated() {
+            max_segments
+        } else {
+            max_segments.min(1)
+        };
         let (datagram, cloaks) = (pipe.datagram().min(pipe.allowance()), pipe.cloaks());
         let gap = if cloaks { cloak::NONCE_LEN } else { 0 };
         let overhead = self.sessions.active()?.overhead();

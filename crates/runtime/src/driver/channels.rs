@@ -300,12 +300,14 @@ impl Core {
     }
 
     /// Fails every channel, which tells the peer, before the link closes.
-    pub(crate) fn fail_all(&mut self, now: Instant, error: &str) {
-        let lingering = self.lingering.channels.drain(..).map(|(id, _)| id);
-        for id in lingering
-            .chain(self.channels.keys().copied())
-            .collect::<Vec<_>>()
-        {
+    pub(super) fn fail_all(&mut self, now: Instant, error: &str) {
+        let open = self
+            .channels
+            .iter()
+            .filter(|(_, slot)| slot.outcome.is_none());
+        let mut failing: Vec<ChannelId> = open.map(|(id, _)| *id).collect();
+        failing.extend(self.lingering.channels.drain(..).map(|(id, _)| id));
+        for id in failing {
             self.link.fail(now, id, error);
         }
     }

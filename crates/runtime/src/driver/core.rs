@@ -15,7 +15,7 @@ use super::effects::{Effects, Opened};
 use super::link_driver::LinkDriver;
 use super::port::Parcel;
 use super::timers::Armed;
-use crate::limits::MAX_SEGMENTS;
+use crate::limits::{MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW};
 use crate::ping::Pong;
 use crate::shared::Shared;
 
@@ -221,6 +221,22 @@ impl Core {
             parcel.address(transmit);
             true
         })
+    }
+
+    /// Ends the link. What it has left to say (acknowledgements, and to every channel that it fails)
+    /// comes back, since whoever sends for this link now would find it silent.
+    pub(crate) fn close(&mut self, now: Instant, error: &str) -> Vec<Parcel> {
+        self.fail_all(now, error);
+        let mut last_words = Vec::new();
+        for _ in 0..MAX_TRANSMITS_IN_A_ROW {
+            let mut parcel = Parcel::new(Vec::new());
+            if !self.refill(now, &mut parcel, MAX_SEGMENTS) {
+                break;
+            }
+            last_words.push(parcel);
+        }
+        self.link.close(now);
+        last_words
     }
 
     pub(super) fn arm(&mut self, shared: &Shared, driver: &Arc<LinkDriver>) {

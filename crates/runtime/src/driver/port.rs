@@ -191,7 +191,7 @@ impl Shared {
     ///
     /// # Errors
     /// The transport has no room for all of it.
-    pub(super) fn post(
+    pub(crate) fn post(
         self: &Arc<Self>,
         driver: &Arc<LinkDriver>,
         parcel: &mut Parcel,

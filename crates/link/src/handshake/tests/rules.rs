@@ -2,7 +2,9 @@
 //!
 //! Side 0 is odd, side 1 is even; most tests run with either in either role.
 
-use super::world::{ATTACKER, CLOCK, DIRECT, Ephemeral, Packet, SECOND, World, first_of, linked, millis};
+use super::world::{
+    ATTACKER, CLOCK, DIRECT, Ephemeral, Packet, SECOND, World, first_of, linked, millis,
+};
 use crate::{DownReason, handshake::Rounds};
 
 #[test]
@@ -418,7 +420,10 @@ fn an_echo_of_a_keepalive_from_another_ephemeral_takes_nothing() {
         }
         let (at, _) = world.handshakes(dialer)[0];
         // The peer sent it in a former life, when we had used this value before.
-        let from = Ephemeral { side: 1 - dialer as u8, count: 9 };
+        let from = Ephemeral {
+            side: 1 - dialer as u8,
+            count: 9,
+        };
         let session = world.ends[dialer].session();
         world.inject(Packet::Handshake { from, at, seal: 0 }, ATTACKER);
         assert_eq!(world.ends[dialer].session(), session);

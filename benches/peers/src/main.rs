@@ -1,0 +1,45 @@
+//! Side by side on this machine: one reliable stream over UDP loopback, ours and quinn's, in
+//! alternating runs. Ratios are the result; absolute figures drift with the machine.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 7
+//! ```
+
+mod cpu;
+mod figures;
+mod library;
+mod ours;
+mod quinn_peer;
+mod run;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::run::Plan;
+
+#[derive(Parser)]
+#[command(about = "Measures this library against quinn on loopback, alternating")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    plan: Plan,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The far end of a two-process run: prints its address, ends when stdin closes
+    Serve {
+        /// Which library
+        library: String,
+    },
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Serve { library }) => run::serve(&library).await,
+        None => run::compare(&cli.plan).await,
+    }
+}

@@ -1,0 +1,404 @@
+//! The command line, as people type it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh::{Csid, Hashname};
+use serde::{Deserialize, Serialize};
+
+use crate::command::id::parse_csid;
+use crate::endpoint::Listening;
+use crate::failure::{Failure, Outcome};
+
+/// Private, encrypted links between endpoints named by their keys.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mesh",
+    version,
+    propagate_version = true,
+    after_help = "Try `mesh demo` for the whole system on one machine, without any configuration.\n\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreachable or timed out, 4 refused,\n\
+                  5 integrity, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Directory of the identity, the known links and the control socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "MESH_STATE",
+        help_heading = "Global"
+    )]
+    pub(crate) state: Option<PathBuf>,
+    /// Use this identity file instead, without any state; it is made if it does not exist
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
+    pub(crate) id: Option<PathBuf>,
+    /// Print JSON lines (on stderr where stdout carries data)
+    #[arg(long, global = true, help_heading = "Global")]
+    pub(crate) json: bool,
+    /// Log more, to stderr: -v what happens, -vv every step (or set RUST_LOG)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole system on this machine, with real sockets and no configuration
+    #[command(after_help = "Example:\n  mesh demo")]
+    Demo(Demo),
+    /// Make or show identities
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mesh id new --out alice.json\n  mesh id show --id alice.json --format uri"
+    )]
+    Id(IdCommand),
+    /// Run an endpoint until interrupted; other commands attach to it
+    #[command(after_help = "Examples:\n  \
+        mesh up\n  \
+        mesh up --udp 127.0.0.1:0 --accept all --echo --json\n  \
+        mesh up --allow 5vq2…  # one more hashname that may link")]
+    Up(Up),
+    /// Show the running endpoint: links, paths, round trips, loss
+    #[command(after_help = "Example:\n  mesh status --json")]
+    Status,
+    /// List and change the known links
+    #[command(after_help = "Examples:\n  \
+        mesh links\n  \
+        mesh links add @bob.json --alias bob --trust\n  \
+        mesh links block mallory")]
+    Links(Links),
+    /// Link to TARGET, and print its state, paths and round trip
+    #[command(after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5")]
+    Link(LinkArgs),
+    /// Measure round trips to TARGET
+    #[command(after_help = "Example:\n  mesh ping bob -c 5 -i 0.2")]
+    Ping(Ping),
+    /// Connect stdin and stdout to a stream of TARGET, or wait for one
+    #[command(after_help = "Examples:\n  \
+        mesh pipe --listen --accept all > copy\n  \
+        mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
+        ssh -o ProxyCommand='mesh pipe bob' bob")]
+    Pipe(Pipe),
+    /// Explain URIs
+    #[command(
+        subcommand,
+        after_help = "Example:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'"
+    )]
+    Uri(UriCommand),
+    /// Measure throughput, round trips and link set-ups, with TARGET or with itself
+    #[command(after_help = "Examples:\n  mesh bench\n  mesh bench @link.json --bytes 256M")]
+    Bench(Bench),
+    /// Print shell completions
+    #[command(
+        after_help = "Example:\n  mesh completions bash > ~/.local/share/bash-completion/completions/mesh"
+    )]
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Bytes to stream (1M = 1048576)
+    #[arg(long, default_value = "64M", value_parser = parse_size)]
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdCommand {
+    /// Make an identity; never overwrites one
+    #[command(after_help = "Examples:\n  mesh id new\n  mesh id new --out alice.json")]
+    New {
+        /// Cipher sets, comma-separated; all that this program has if none is named
+        #[arg(long, value_name = "CS,…", value_delimiter = ',', value_parser = parse_csid)]
+        cs: Option<Vec<Csid>>,
+        /// The file to make; the state directory's identity otherwise
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show the public side of the identity
+    #[command(after_help = "Examples:\n  mesh id show\n  mesh id show --format uri")]
+    Show {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = IdFormat::Text)]
+        format: IdFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IdFormat {
+    /// Hashname and keys, for people
+    Text,
+    /// Link JSON
+    Json,
+    /// JSON Web Key
+    Jwk,
+    /// Link URI
+    Uri,
+    /// QR code of the URI
+    Qr,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    /// Link to TARGET and stay linked (may be repeated)
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) link: Vec<String>,
+    /// Send back the bytes of every stream
+    #[arg(long)]
+    pub(crate) echo: bool,
+}
+
+/// Where to listen, and to whom.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Listen {
+    /// UDP address to listen on (may be repeated; port 42424, or a free one, on all interfaces if
+    /// none is given)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) udp: Vec<SocketAddr>,
+    /// Who may link
+    #[arg(long, value_enum, default_value_t = Accept::Known)]
+    pub(crate) accept: Accept,
+    /// A hashname that may link, whatever --accept says (may be repeated)
+    #[arg(long, value_name = "HASHNAME")]
+    pub(crate) allow: Vec<Hashname>,
+}
+
+impl Up {
+    pub(crate) fn listening(&self) -> Listening {
+        Listening {
+            echo: self.echo,
+            ..self.listen.listening(true)
+        }
+    }
+}
+
+impl Listen {
+    /// The same for an endpoint; `well_known` if others look for it on telehash's own port.
+    pub(crate) fn listening(&self, well_known: bool) -> Listening {
+        Listening {
+            udp: self.udp.clone(),
+            well_known,
+            accept: self.accept,
+            allow: self.allow.clone(),
+            echo: false,
+        }
+    }
+
+    /// An endpoint that runs already listens as it was told when it was started.
+    pub(crate) fn refuse_for_running(&self) -> Outcome {
+        if self.udp.is_empty() && self.accept == Accept::Known && self.allow.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage(
+            "an endpoint runs already, and --udp, --accept and --allow cannot change it",
+        )
+        .hint("leave them out, stop that endpoint, or use another identity with --id"))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accept {
+    /// Nobody: only links that this side makes
+    None,
+    /// The known and trusted links
+    Known,
+    /// Ask at the terminal about strangers
+    Ask,
+    /// Everybody
+    All,
+}
+
+impl Ping {
+    /// Nobody is flooded by a mistake.
+    pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Links {
+    #[command(subcommand)]
+    pub(crate) action: Option<LinksAction>,
+}
+
+#[derive(Clone, Debug, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LinksAction {
+    /// Remember a link
+    Add {
+        /// URI, link JSON, or @file with either
+        target: String,
+        /// A short name for it
+        #[arg(long)]
+        alias: Option<String>,
+        /// It may link to us
+        #[arg(long)]
+        trust: bool,
+    },
+    /// Forget a link
+    Rm {
+        /// Alias, hashname, or unique prefix
+        name: String,
+    },
+    /// It may link to us
+    Trust {
+        /// Alias, hashname, or unique prefix
+        name: String,
+    },
+    /// It may never link to us
+    Block {
+        /// Alias, hashname, or unique prefix
+        name: String,
+    },
+    /// Give it another alias
+    Rename {
+        /// Alias, hashname, or unique prefix
+        name: String,
+        /// The new alias
+        alias: String,
+    },
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct LinkArgs {
+    /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
+    pub(crate) target: String,
+    /// Seconds to wait for the link
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Ping {
+    /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
+    pub(crate) target: String,
+    /// How many pings
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+    /// Seconds between them
+    #[arg(short, long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
+    pub(crate) interval: Duration,
+    /// Seconds to wait for the link, and for each answer
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pipe {
+    #[command(flatten)]
+    pub(crate) end: PipeEnd,
+    #[command(flatten)]
+    pub(crate) at: Listen,
+}
+
+/// Where a pipe leads.
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct PipeEnd {
+    /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
+    #[arg(required_unless_present = "listen", conflicts_with = "listen")]
+    pub(crate) target: Option<String>,
+    /// Wait for one stream instead; prints the URI to link to on stderr
+    #[arg(long)]
+    pub(crate) listen: bool,
+    /// Seconds to wait for the link
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UriCommand {
+    /// Explain a URI: keys, hashname, paths, and what had to be skipped
+    #[command(after_help = "Example:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'")]
+    Show {
+        /// The URI
+        uri: String,
+        /// Fail on anything that is not well-formed, instead of skipping it
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Bench {
+    /// A running `mesh up --echo`; itself without one
+    pub(crate) target: Option<String>,
+    /// Bytes to stream (1M = 1048576)
+    #[arg(long, default_value = "256M", value_parser = parse_size)]
+    pub(crate) bytes: u64,
+    /// Cipher set of the endpoints that it makes; all if none is named
+    #[arg(long, value_parser = parse_csid, conflicts_with = "target")]
+    #[serde(skip)]
+    pub(crate) cs: Option<Csid>,
+    /// Seconds to wait for the link
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if seconds <= 86_400.0 => Ok(duration),
+        _ => Err(format!("`{text}` is out of range: 0 to 86400 seconds")),
+    }
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        unit => return Err(format!("`{unit}` is no unit of size: use K, M or G")),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("`{text}` is not a size, as 64M is"))?;
+    number
+        .checked_shl(shift)
+        .filter(|size| size >> shift == number && (1..=1 << 40).contains(size))
+        .ok_or_else(|| format!("`{text}` is out of range: 1 byte to 1024G"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(parse_size("64M"), Ok(64 << 20));
+        assert_eq!(parse_size("7"), Ok(7));
+        assert_eq!(parse_size("1GiB"), Ok(1 << 30));
+        for bad in ["", "M", "-1", "0", "12X", "99999999999G"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_be_fractions() {
+        assert_eq!(parse_seconds("0.25"), Ok(Duration::from_millis(250)));
+        for bad in ["", "x", "-1", "NaN", "1e9"] {
+            assert!(parse_seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The commands.
+
+pub(crate) mod bench;
+mod completions;
+mod demo;
+pub(crate) mod id;
+pub(crate) mod link;
+pub(crate) mod links;
+pub(crate) mod ping;
+pub(crate) mod pipe;
+pub(crate) mod status;
+mod up;
+mod uri;
+
+use mesh::state::{StateDir, StateError};
+
+use crate::access::{Access, state_dir};
+use crate::args::{Cli, Command, Global, LinksAction};
+#[cfg(unix)]
+use crate::control::Client;
+use crate::endpoint::Listening;
+use crate::failure::{Failure, Outcome};
+use crate::operation::Request;
+use crate::report::Report;
+use crate::signal::interruptible;
+use crate::target;
+
+/// Runs the command. Those with an endpoint of their own see to it that it is closed when a signal ends them.
+pub(crate) async fn run(cli: Cli) -> Outcome {
+    let Cli { global, command } = cli;
+    let report = &mut Report::stdout(global.json);
+    let global = &global;
+    match command {
+        Command::Demo(options) => interruptible(demo::run(&options, report)).await,
+        Command::Id(command) => id::run(global, command, report).await,
+        Command::Up(options) => up::run(global, options, report).await,
+        Command::Status => status(global, report).await,
+        Command::Links(options) => links(global, options.action, report).await,
+        Command::Link(mut options) => {
+            options.target = target::expand(&options.target)?;
+            work(global, Request::Link(options), report).await
+        }
+        Command::Ping(mut options) => {
+            options.target = target::expand(&options.target)?;
+            work(global, Request::Ping(options), report).await
+        }
+        Command::Pipe(options) => pipe::run(global, options).await,
+        Command::Uri(command) => uri::run(command, report).await,
+        Command::Bench(mut options) => {
+            let Some(target) = &options.target else {
+                return interruptible(bench::alone(&options, report)).await;
+            };
+            options.target = Some(target::expand(target)?);
+            work(global, Request::Bench(options), report).await
+        }
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+/// Works on the running endpoint, or on one of our own.
+async fn work(global: &Global, request: Request, report: &mut Report) -> Outcome {
+    Access::open(global, &Listening::dialing())
+        .await?
+        .perform(request, report)
+        .await
+}
+
+async fn status(global: &Global, report: &mut Report) -> Outcome {
+    let state = state_of(global, "status")?;
+    #[cfg(unix)]
+    if let Some(client) = Client::connect(&state).await {
+        return client.perform(&Request::Status, report).await;
+    }
+    let what = format_args!(
+        "no endpoint runs with the state directory {}",
+        state.display()
+    )
+    .to_string();
+    Err(Failure::failed(what).hint("`mesh up` runs one"))
+}
+
+async fn links(global: &Global, mut action: Option<LinksAction>, report: &mut Report) -> Outcome {
+    let directory = state_of(global, "links")?;
+    if let Some(LinksAction::Add { target, .. }) = &mut action {
+        *target = target::expand(target)?;
+    }
+    match StateDir::open(&directory) {
+        Ok(state) => links::run(&state, action, report).await,
+        #[cfg(unix)]
+        Err(error @ StateError::Locked { .. }) => match Client::connect(&directory).await {
+            Some(client) => client.perform(&Request::Links(action), report).await,
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The state directory, for commands that an identity file is not enough for.
+fn state_of(global: &Global, command: &str) -> Outcome<std::path::PathBuf> {
+    match &global.id {
+        Some(_) => Err(Failure::usage(format_args!(
+            "`mesh {command}` is about a state directory, which --id does without"
+        ))
+        .hint("leave --id out, or name a directory with --state")),
+        None => state_dir(global),
+    }
+}

@@ -1,0 +1,134 @@
+//! `mesh links`: the known links.
+
+use mesh::state::{KnownLink, KnownLinks, StateDir, Trust};
+use mesh::{Hashname, LinkTarget};
+
+use crate::args::LinksAction;
+use crate::failure::{Failure, Outcome};
+use crate::record::{KnownRecord, Record, show_path};
+use crate::report::Report;
+use crate::target;
+
+/// Works on a state directory that no endpoint uses.
+pub(crate) async fn run(
+    state: &StateDir,
+    action: Option<LinksAction>,
+    report: &mut Report,
+) -> Outcome {
+    let known = state.known_links()?;
+    let own = state.identity()?.map(|identity| identity.hashname);
+    let Some(action) = action else {
+        return list(&known, report).await;
+    };
+    let record = change(&known, own, action)?;
+    state.save_links(&known)?;
+    report.report(record).await
+}
+
+/// Prints them all.
+pub(crate) async fn list(known: &KnownLinks, report: &mut Report) -> Outcome {
+    for link in known.all() {
+        report.report(Record::Known(known_record(&link))).await?;
+    }
+    Ok(())
+}
+
+/// Changes one.
+pub(crate) fn change(
+    known: &KnownLinks,
+    own: Option<Hashname>,
+    action: LinksAction,
+) -> Outcome<Record> {
+    let hashname = match action {
+        LinksAction::Add {
+            target,
+            alias,
+            trust,
+        } => add(known, own, &target, alias, trust)?,
+        LinksAction::Rm { name } => {
+            let hashname = known.find(&name)?;
+            if !known.remove(&hashname) {
+                return Err(not_known(&name));
+            }
+            return Ok(Record::Forgotten {
+                hashname: hashname.to_string(),
+            });
+        }
+        LinksAction::Trust { name } => set_trust(known, own, &name, Trust::Trusted)?,
+        LinksAction::Block { name } => set_trust(known, own, &name, Trust::Blocked)?,
+        LinksAction::Rename { name, alias } => {
+            let hashname = known.find(&name)?;
+            known.get(&hashname).ok_or_else(|| not_known(&name))?;
+            known.set_alias(hashname, Some(&alias))?;
+            hashname
+        }
+    };
+    let link = known
+        .get(&hashname)
+        .ok_or_else(|| not_known(&hashname.to_string()))?;
+    Ok(Record::Known(known_record(&link)))
+}
+
+fn add(
+    known: &KnownLinks,
+    own: Option<Hashname>,
+    target: &str,
+    alias: Option<String>,
+    trust: bool,
+) -> Outcome<Hashname> {
+    let link = match target::parse(target)? {
+        LinkTarget::Link(link) | LinkTarget::Host { link, .. } => link,
+        LinkTarget::Name(name) => {
+            let failure = Failure::usage(format_args!("`{name}` is no hashname, link JSON or URI"));
+            return Err(failure.hint("give one, or @ and the name of a file that holds one"));
+        }
+        _ => return Err(Failure::usage("this kind of target cannot be remembered")),
+    };
+    let hashname = link.hashname;
+    refuse_own(own, hashname)?;
+    known.remember(link)?;
+    if let Some(alias) = alias {
+        known.set_alias(hashname, Some(&alias))?;
+    }
+    if trust {
+        known.set_trust(hashname, Trust::Trusted)?;
+    }
+    Ok(hashname)
+}
+
+fn set_trust(
+    known: &KnownLinks,
+    own: Option<Hashname>,
+    name: &str,
+    trust: Trust,
+) -> Outcome<Hashname> {
+    let hashname = known.find(name)?;
+    refuse_own(own, hashname)?;
+    known.set_trust(hashname, trust)?;
+    Ok(hashname)
+}
+
+fn refuse_own(own: Option<Hashname>, hashname: Hashname) -> Outcome {
+    match own == Some(hashname) {
+        true => Err(mesh::LinkError::OwnHashname.into()),
+        false => Ok(()),
+    }
+}
+
+fn not_known(name: &str) -> Failure {
+    Failure::usage(format_args!("{name} is no known link")).hint("`mesh links` lists them")
+}
+
+fn known_record(known: &KnownLink) -> KnownRecord {
+    let trust = match known.trust {
+        Trust::Unknown => "unknown",
+        Trust::Trusted => "trusted",
+        Trust::Blocked => "blocked",
+    };
+    KnownRecord {
+        hashname: known.link.hashname.to_string(),
+        alias: known.alias.clone(),
+        trust: trust.to_owned(),
+        paths: known.link.paths.iter().map(show_path).collect(),
+    }
+}

@@ -1,0 +1,159 @@
+//! `mesh up`: an endpoint that runs until it is told to end.
+
+use std::sync::Arc;
+
+use mesh::{DownReason, Events, MeshEvent};
+
+use crate::access::place;
+use crate::args::{Global, Up};
+use crate::command::status;
+#[cfg(unix)]
+use crate::control::Server;
+use crate::endpoint::{Endpoint, Place};
+use crate::failure::{Code, Outcome};
+use crate::operation::state_word;
+use crate::record::{LinkRecord, Record, show_path};
+use crate::report::Report;
+use crate::target;
+
+pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Outcome {
+    let targets = options.link.iter().map(|target| target::expand(target));
+    let targets = targets.collect::<Outcome<Vec<_>>>()?;
+    let place = place(global)?;
+    let endpoint = Arc::new(Endpoint::up(&place, &options.listening()).await?);
+    let work = async {
+        let mut events = endpoint.mesh.events();
+        let _server = serve(&place, &endpoint)?;
+        report.report(endpoint.ready()).await?;
+        for target in targets {
+            endpoint.mesh.link(target::parse(&target)?).await?;
+        }
+        watch(&endpoint, &mut events, report).await
+    };
+    match endpoint.while_up(work).await {
+        // There is no other way for it to end well.
+        Err(failure) if failure.code == Code::Interrupted => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Offers the control socket, where there is one.
+#[cfg(unix)]
+fn serve(place: &Place, endpoint: &Arc<Endpoint>) -> Outcome<Option<AbortOnDrop>> {
+    let Place::State(directory) = place else {
+        return Ok(None);
+    };
+    let server = Server::bind(directory)?;
+    Ok(Some(AbortOnDrop(tokio::spawn(
+        server.run(endpoint.clone()),
+    ))))
+}
+
+#[cfg(not(unix))]
+fn serve(_: &Place, _: &Arc<Endpoint>) -> Outcome<Option<AbortOnDrop>> {
+    Ok(None)
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Reports what happens, for ever.
+async fn watch(endpoint: &Endpoint, events: &mut Events, report: &mut Report) -> Outcome {
+    while let Some(event) = events.next().await {
+        if let Some(record) = record(endpoint, event) {
+            report.report(record).await?;
+        }
+    }
+    Ok(())
+}
+
+fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
+    let warning = |message: String| Some(Record::Warning { message });
+    match event {
+        MeshEvent::LinkState {
+            hashname,
+            state,
+            reason,
+        } => {
+            let link = endpoint.mesh.get(&hashname);
+            let mut record = link.map_or_else(
+                || bare(hashname.to_string(), state_word(state)),
+                |link| status::describe(endpoint, &link),
+            );
+            // The event tells what happened; the link may be elsewhere by now.
+            state_word(state).clone_into(&mut record.state);
+            record.reason = reason.map(|reason| why_down(reason).to_owned());
+            Some(Record::Link(record))
+        }
+        MeshEvent::LinkRemoved { hashname } => {
+            Some(Record::Link(bare(hashname.to_string(), "gone")))
+        }
+        MeshEvent::LinkPanicked { hashname } => warning(format!(
+            "a fault of this program closed the link to {hashname}; please report it"
+        )),
+        MeshEvent::StrangerRefused { hashname } => Some(Record::Refused {
+            hashname: hashname.to_string(),
+        }),
+        MeshEvent::ChannelOpened { hashname, kind } => Some(Record::Channel {
+            hashname: hashname.to_string(),
+            kind,
+        }),
+        MeshEvent::ChannelRefused { hashname, kind } => Some(Record::ChannelRefused {
+            hashname: hashname.to_string(),
+            kind,
+        }),
+        MeshEvent::HandlerFailed {
+            hashname,
+            kind,
+            error,
+        } => warning(format!(
+            "a {kind} channel with {} failed: {error}",
+            hashname.short()
+        )),
+        MeshEvent::HandlerPanicked { hashname, kind } => warning(format!(
+            "a fault of this program ended a {kind} channel with {}",
+            hashname.short()
+        )),
+        MeshEvent::SeenAs { hashname, path } => Some(Record::SeenAs {
+            hashname: hashname.to_string(),
+            path: show_path(&path),
+        }),
+        MeshEvent::TransportFailed { transport, error } => {
+            warning(format!("the transport {transport} failed: {error}"))
+        }
+        MeshEvent::StateNotSaved { error } => {
+            warning(format!("the known links could not be saved: {error}"))
+        }
+        MeshEvent::Lagged { missed } => {
+            warning(format!("{missed} events came too fast to be shown"))
+        }
+        _ => None,
+    }
+}
+
+fn why_down(reason: DownReason) -> &'static str {
+    match reason {
+        DownReason::Closed => "closed",
+        DownReason::Unreachable => "no answer",
+        DownReason::Silent => "the peer fell silent",
+        _ => "unknown",
+    }
+}
+
+fn bare(hashname: String, state: &str) -> LinkRecord {
+    LinkRecord {
+        hashname,
+        alias: None,
+        state: state.to_owned(),
+        reason: None,
+        csid: None,
+        rtt_ms: None,
+        loss: None,
+        paths: Vec::new(),
+    }
+}

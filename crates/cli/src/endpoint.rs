@@ -1,0 +1,257 @@
+//! Bringing an endpoint up, and down.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh::prelude::*;
+use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
+use mesh::{BuildError, CipherSets, Csid, Identity, UdpConfig, UdpTransport, generate_identity};
+use serde_json::Value;
+
+use crate::args::{self, LinksAction};
+use crate::ask;
+use crate::command::links;
+use crate::failure::{Failure, Outcome};
+use crate::record::Record;
+use crate::report::warn;
+use crate::signal::interruptible;
+use crate::streams::Streams;
+
+/// How long work that was given up may take to tell its peers so, before the links close.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// Whose endpoint it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// That of a state directory, with known links.
+    State(PathBuf),
+    /// That of an identity file, with nothing else.
+    File {
+        path: PathBuf,
+        /// Say so if it is made.
+        announce: bool,
+    },
+}
+
+/// How it listens, and to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Listening {
+    pub(crate) udp: Vec<SocketAddr>,
+    /// Without an address: whether others should find it on telehash's own port.
+    pub(crate) well_known: bool,
+    pub(crate) accept: args::Accept,
+    pub(crate) allow: Vec<Hashname>,
+    /// Send back what streams bring.
+    pub(crate) echo: bool,
+}
+
+/// A running endpoint.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) mesh: Mesh,
+    /// The streams that peers open.
+    pub(crate) streams: Arc<Streams>,
+    /// Nobody else uses the identity file.
+    _identity: Option<File>,
+}
+
+impl Listening {
+    /// For an endpoint that only dials.
+    pub(crate) fn dialing() -> Self {
+        Self {
+            udp: Vec::new(),
+            well_known: false,
+            accept: args::Accept::Known,
+            allow: Vec::new(),
+            echo: false,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Brings it up. An identity that does not exist is made.
+    pub(crate) async fn up(place: &Place, listening: &Listening) -> Result<Self, BringUpError> {
+        let streams = Arc::new(Streams::new(listening.echo));
+        let mut builder = mesh::builder().accept(policy(listening.accept));
+        for hashname in &listening.allow {
+            builder = builder.allow(*hashname);
+        }
+        for config in sockets(listening) {
+            builder = builder.open_transport(async move { UdpTransport::bind(&config).await });
+        }
+        let mut lock = None;
+        match place {
+            Place::State(directory) => builder = builder.state_dir(directory),
+            Place::File { path, announce } => {
+                let (identity, locked) = open_identity(path, *announce)?;
+                builder = builder.identity(identity);
+                lock = Some(locked);
+            }
+        }
+        let handler = streams.clone();
+        let mesh = builder
+            .on_stream(move |stream| handler.clone().take(stream))
+            .build()
+            .await?;
+        Ok(Self {
+            mesh,
+            streams,
+            _identity: lock,
+        })
+    }
+
+    pub(crate) fn hashname(&self) -> Hashname {
+        self.mesh.hashname()
+    }
+
+    pub(crate) fn known(&self) -> &KnownLinks {
+        self.mesh.known()
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        self.mesh.uri().to_string()
+    }
+
+    /// What `mesh up` says first.
+    pub(crate) fn ready(&self) -> Record {
+        let link = Value::Object(self.mesh.local_link_json().to_json());
+        Record::Ready {
+            hashname: self.hashname().to_string(),
+            link,
+            uri: self.uri(),
+        }
+    }
+
+    /// Works with it, and closes it in order, also if the program is told to end.
+    pub(crate) async fn while_up<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        let outcome = interruptible(work).await;
+        if outcome.is_err() {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+        // Whoever tells it once more does not want to wait for the end in order.
+        let close = async {
+            self.mesh.close().await;
+            Ok(())
+        };
+        let _ = interruptible(close).await;
+        outcome
+    }
+
+    /// Changes the known links. Whoever gets blocked loses its link.
+    pub(crate) fn change_links(&self, action: LinksAction) -> Outcome<Record> {
+        let record = links::change(self.known(), Some(self.hashname()), action)?;
+        for link in self.mesh.links() {
+            if self.known().trust(&link.hashname()) == Trust::Blocked {
+                link.close();
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// Why an endpoint does not come up.
+#[derive(Debug)]
+pub(crate) enum BringUpError {
+    /// Another endpoint uses the state directory.
+    InUse(Failure),
+    Other(Failure),
+}
+
+impl From<BringUpError> for Failure {
+    fn from(error: BringUpError) -> Self {
+        match error {
+            BringUpError::InUse(failure) | BringUpError::Other(failure) => failure,
+        }
+    }
+}
+
+impl From<BuildError> for BringUpError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::State(error @ StateError::Locked { .. }) => Self::InUse(error.into()),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<Failure> for BringUpError {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+/// Reads an identity file, or makes it, and locks it while this endpoint lives.
+fn open_identity(path: &Path, announce: bool) -> Outcome<(Identity, File)> {
+    if !path.try_exists().unwrap_or(true) {
+        let identity = new_identity(path, None)?;
+        if announce {
+            let hashname = identity.hashname();
+            warn(format_args!(
+                "made a new identity, {hashname}, in {}",
+                path.display()
+            ));
+        }
+    }
+    let json = read_identity(path)?;
+    let sets = CipherSets::default();
+    let identity = Identity::from_json(&sets, &json).map_err(|error| {
+        Failure::failed(format_args!(
+            "the identity file {} cannot be used: {error}",
+            path.display()
+        ))
+    })?;
+    Ok((identity, lock(path)?))
+}
+
+/// Makes an identity file, with keys of these cipher sets or of all.
+pub(crate) fn new_identity(path: &Path, csids: Option<&[Csid]>) -> Outcome<Identity> {
+    let sets = CipherSets::default();
+    let csids = csids.map_or_else(|| sets.csids().collect(), <[Csid]>::to_vec);
+    let identity = generate_identity(&sets, csids)?;
+    create_identity(path, &identity.to_json())?;
+    Ok(identity)
+}
+
+fn lock(path: &Path) -> Outcome<File> {
+    let locked = File::open(path)
+        .map_err(TryLockError::Error)
+        .and_then(|file| {
+            file.try_lock()?;
+            Ok(file)
+        });
+    locked.map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::failed(format_args!(
+            "the identity {} is in use by another running endpoint",
+            path.display()
+        ))
+        .hint(
+            "stop that one, or use another identity: the same one twice would confuse every peer",
+        ),
+        TryLockError::Error(error) => Failure::failed(format_args!(
+            "cannot lock the identity file {}: {error}",
+            path.display()
+        )),
+    })
+}
+
+fn policy(accept: args::Accept) -> Accept {
+    match accept {
+        args::Accept::None => Accept::None,
+        args::Accept::Known => Accept::Known,
+        args::Accept::Ask => ask::policy(),
+        args::Accept::All => Accept::All,
+    }
+}
+
+fn sockets(listening: &Listening) -> Vec<UdpConfig> {
+    if !listening.udp.is_empty() {
+        return listening.udp.iter().copied().map(UdpConfig::at).collect();
+    }
+    match listening.well_known {
+        true => vec![UdpConfig::default()],
+        false => vec![UdpConfig::default().prefer_port(0)],
+    }
+}

@@ -1,0 +1,55 @@
+//! The library's errors, as failures of a command.
+
+use mesh::state::{KnownLinkError, StateError};
+use mesh::transport::TransportError;
+use mesh::{BuildError, LinkError, TargetError};
+
+use super::Failure;
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Transport(TransportError::PortInUse { address, .. }) => Self::failed(
+                format_args!("the UDP address {address} is in use by another program"),
+            )
+            .hint("stop that program, or choose another port; port 0 takes any free one"),
+            BuildError::State(error) => error.into(),
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<KnownLinkError> for Failure {
+    fn from(error: KnownLinkError) -> Self {
+        match error {
+            KnownLinkError::Full => Self::failed(error),
+            error => Self::usage(error),
+        }
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Name(error) => error.into(),
+            error => Self::usage(error),
+        }
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Target(error) => error.into(),
+            LinkError::OwnHashname => Self::usage(error),
+            LinkError::KeysUnknown(_) | LinkError::NoPath { .. } => Self::unreachable(error),
+            error => Self::failed(error),
+        }
+    }
+}

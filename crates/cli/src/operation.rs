@@ -1,0 +1,92 @@
+//! What can be done on a running endpoint: by this process, or for a client of the control socket.
+
+use std::time::Duration;
+
+use mesh::{Hashname, Link, LinkState, WaitError};
+use serde::{Deserialize, Serialize};
+
+use crate::args;
+use crate::command::{bench, link, links, ping, status};
+use crate::endpoint::Endpoint;
+use crate::failure::{Failure, Outcome};
+use crate::report::Report;
+use crate::target;
+
+/// What an endpoint is asked to do. Targets are texts that need no file of whoever asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Request {
+    Status,
+    Links(Option<args::LinksAction>),
+    Link(args::LinkArgs),
+    Ping(args::Ping),
+    Pipe(args::PipeEnd),
+    Bench(args::Bench),
+}
+
+/// Does it, reporting as it goes. A pipe is not done here, since it needs more than a report.
+pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut Report) -> Outcome {
+    match request {
+        Request::Status => status::perform(endpoint, report).await,
+        Request::Links(None) => links::list(endpoint.known(), report).await,
+        Request::Links(Some(action)) => report.report(endpoint.change_links(action)?).await,
+        Request::Link(options) => link::perform(endpoint, &options, report).await,
+        Request::Ping(options) => ping::perform(endpoint, &options, report).await,
+        Request::Bench(options) => bench::perform(endpoint, &options, report).await,
+        Request::Pipe(_) => Err(Failure::usage("a pipe has an input and an output")),
+    }
+}
+
+/// Links to the target, and waits until the link is up. One that does not come up is given up again.
+pub(crate) async fn link_up(endpoint: &Endpoint, target: &str, wait: Duration) -> Outcome<Link> {
+    let target = target::parse(target)?;
+    let before = endpoint.mesh.links();
+    let link = endpoint.mesh.link(target).await?;
+    let attempt = Attempt {
+        new: !before.contains(&link),
+        link,
+    };
+    let up = attempt.link.wait_up(wait).await;
+    up.map_err(|error| no_answer(&error, endpoint.hashname()))?;
+    Ok(attempt.succeeded())
+}
+
+/// A link that may not come up.
+struct Attempt {
+    link: Link,
+    new: bool,
+}
+
+impl Attempt {
+    fn succeeded(mut self) -> Link {
+        self.new = false;
+        self.link.clone()
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.new {
+            self.link.close();
+        }
+    }
+}
+
+fn no_answer(error: &WaitError, own: Hashname) -> Failure {
+    let WaitError::TimedOut { hashname, waited } = error else {
+        return Failure::unreachable(error);
+    };
+    let (hashname, waited) = (hashname.short(), waited.as_secs_f32());
+    Failure::unreachable(format_args!("no answer from {hashname} within {waited} s")).hint(format_args!(
+        "an endpoint stays silent to whom it does not know: there, try `mesh links trust {own}` or `mesh up --allow {own}`"
+    ))
+}
+
+/// A state, in one word.
+pub(crate) fn state_word(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Unresolved => "unresolved",
+        LinkState::Down => "down",
+        LinkState::Up => "up",
+    }
+}

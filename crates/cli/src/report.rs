@@ -1,0 +1,144 @@
+//! Where records go: stdout or stderr, as JSON or for people, or over the control socket.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+
+use crate::failure::{Failure, Outcome};
+use crate::record::Record;
+
+/// Records of one client that wait to be sent. At the limit its command waits; if that does not help in time, it fails.
+const RECORD_CAPACITY: usize = 64;
+
+/// How long a client of the control socket may leave records unread; then it is cut off.
+const SLOW_CLIENT: Duration = Duration::from_secs(10);
+
+/// Takes the records of a command as they come.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// To whoever started this program.
+    Print(Printer),
+    /// To a client of the control socket.
+    Send(mpsc::Sender<Record>),
+}
+
+/// Prints records.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    json: bool,
+    /// stdout carries data: records go to stderr.
+    stderr: bool,
+    progress: Option<ProgressBar>,
+}
+
+impl Report {
+    /// For commands whose stdout is theirs.
+    pub(crate) fn stdout(json: bool) -> Self {
+        Self::Print(Printer {
+            json,
+            stderr: false,
+            progress: None,
+        })
+    }
+
+    /// For commands whose stdout carries data.
+    pub(crate) fn stderr(json: bool) -> Self {
+        Self::Print(Printer {
+            json,
+            stderr: true,
+            progress: None,
+        })
+    }
+
+    /// For a client of the control socket, to which somebody sends what comes out at the other end.
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Record>) {
+        let (sender, records) = mpsc::channel(RECORD_CAPACITY);
+        (Self::Send(sender), records)
+    }
+
+    /// Passes one on.
+    ///
+    /// # Errors
+    /// Nobody reads any more: the command has nobody left to work for.
+    pub(crate) async fn report(&mut self, record: Record) -> Outcome {
+        match self {
+            Self::Print(printer) => printer
+                .print(&record)
+                .map_err(|error| Failure::output(&error)),
+            Self::Send(client) => {
+                let sent = client.send_timeout(record, SLOW_CLIENT).await;
+                sent.map_err(|_| Failure::failed("the client of the control socket went away"))
+            }
+        }
+    }
+}
+
+impl Printer {
+    fn print(&mut self, record: &Record) -> io::Result<()> {
+        if let Record::Progress { done, total } = record {
+            self.draw(*done, *total);
+            return Ok(());
+        }
+        self.clear();
+        match self.stderr {
+            true => self.write(&mut io::stderr().lock(), record),
+            false => self.write(&mut io::stdout().lock(), record),
+        }
+    }
+
+    fn write(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        if self.json {
+            serde_json::to_writer(&mut *out, record)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{record}")?;
+        }
+        out.flush()
+    }
+
+    fn draw(&mut self, done: u64, total: u64) {
+        if self.json || !io::stderr().is_terminal() {
+            return;
+        }
+        let bar = self.progress.get_or_insert_with(|| bar(total));
+        bar.set_position(done);
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.progress.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let style = "{bar:40} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4} left";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
+}
+
+/// Tells the user about something that does not keep the command from going on.
+pub(crate) fn warn(message: impl std::fmt::Display) {
+    // If even stderr is gone there is nobody to tell.
+    let _ = writeln!(io::stderr(), "mesh: warning: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_waits_for_a_slow_client_but_not_for_ever() {
+        let (mut report, mut records) = Report::channel();
+        let record = || Record::PingLost { seq: 1 };
+        for _ in 0..RECORD_CAPACITY {
+            report.report(record()).await.unwrap();
+        }
+        let (one_more, _) = tokio::join!(report.report(record()), records.recv());
+        one_more.unwrap();
+        report.report(record()).await.unwrap_err();
+    }
+}

@@ -1,0 +1,83 @@
+//! How the program ends.
+
+mod common;
+
+use std::process::Stdio;
+
+use common::World;
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn an_endpoint_that_is_told_to_end_ends_in_order() {
+    let world = World::new();
+    for signal in [Signal::TERM, Signal::INT] {
+        let up = world.up(["--id", "a.json"]);
+        up.signal(signal);
+        assert_eq!(up.terminate().0, Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_command_that_is_interrupted_says_so_with_its_code() {
+    let world = World::new();
+    let mut up = world.up(["--id", "a.json", "--accept", "all"]);
+    let args = [
+        "ping",
+        "--id",
+        "b.json",
+        up.uri(),
+        "-c",
+        "1000",
+        "-i",
+        "1000",
+    ];
+    let mut ping = world.mesh(args);
+    let mut ping = ping
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    up.wait_for("link");
+    kill_process(Pid::from_child(&ping), Signal::INT).unwrap();
+    assert_eq!(ping.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn the_demo_shows_every_step_and_its_figures() {
+    let world = World::new();
+    let demo = world.run(["demo", "--bytes", "1M", "--json"]).ok().json();
+    let steps: Vec<_> = demo
+        .iter()
+        .map(|line| line["step"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "identities",
+        "endpoints",
+        "link",
+        "ping",
+        "stream",
+        "unknown-channel",
+        "stranger",
+        "close",
+    ];
+    assert_eq!(steps, expected);
+    assert!(demo.iter().all(|line| line["ok"] == true), "{demo:?}");
+    assert_eq!(demo[4]["bytes"], 1 << 20);
+    assert_eq!(demo[5]["answer"], "unknown type");
+    assert_eq!(demo[6]["answers"], 0);
+}
+
+#[test]
+fn the_bench_measures_itself() {
+    let figures = World::new()
+        .run(["bench", "--bytes", "1M", "--json"])
+        .ok()
+        .json();
+    assert_eq!(figures.len(), 4, "{figures:?}");
+    assert!(
+        figures
+            .iter()
+            .all(|figure| figure["value"].as_f64().unwrap() > 0.0),
+        "{figures:?}"
+    );
+}

@@ -1,0 +1,90 @@
+//! The examples run, and print what they say.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A running `echo_server`, and its URI.
+struct EchoServer {
+    child: Child,
+    uri: String,
+}
+
+impl EchoServer {
+    fn start() -> Self {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_echo_server"));
+        let mut child = server
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut uri = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut uri)
+            .unwrap();
+        Self {
+            child,
+            uri: uri.trim().to_owned(),
+        }
+    }
+
+    /// Closes its standard input and waits for its end.
+    fn stop(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for EchoServer {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+    }
+}
+
+/// Runs a program; what it prints.
+fn printed(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_echo_client_gets_its_line_back_from_the_echo_server() {
+    let server = EchoServer::start();
+    let client = env!("CARGO_BIN_EXE_echo_client");
+    assert_eq!(
+        printed(client, &[&server.uri, "over and over"]),
+        "over and over\n"
+    );
+    server.stop();
+}
+
+#[test]
+fn the_custom_channel_adds_up() {
+    assert_eq!(
+        printed(env!("CARGO_BIN_EXE_custom_channel"), &[]),
+        "6\n10\n"
+    );
+}
+
+#[test]
+fn a_channel_type_that_nobody_knows_is_refused() {
+    let server = EchoServer::start();
+    let link = mesh::LinkUri::parse(&server.uri)
+        .unwrap()
+        .uri
+        .link_json()
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), link.to_string()).unwrap();
+    let printed = printed(
+        env!("CARGO_BIN_EXE_open_unknown"),
+        &[file.path().to_str().unwrap()],
+    );
+    assert_eq!(printed, "refused: unknown type\n");
+    server.stop();
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env node
+// A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only.
+//
+//   node peer.js listen [--cs 3a] [--link-out FILE]
+//   node peer.js dial --link FILE [--cs 3a] [--tests link,path,stream,unknown] [--bytes 40000] [--timeout 15000]
+//
+// Standard output carries one JSON object a line and nothing else:
+//
+//   {"event":"ready","hashname":…,"link":{hashname, keys, paths}}    listen: may be dialled now
+//   {"event":"link","hashname":…,"up":true|false}                    a link changed its state
+//   {"event":"stream","hashname":…,"bytes":N}                        listen: a stream was echoed and ended
+//   {"event":"result","test":…,"ok":true|false,"error"?,"info"?}     dial: one line a test
+//   {"event":"fatal","error":…}                                      this process is about to exit with 1
+//
+// `dial` exits with 0 if every test passed and with 1 otherwise; `listen` runs until SIGTERM or until its standard
+// input closes, so that it never outlives whoever started it.
+'use strict';
+
+const fs = require('fs');
+const { parseArgs } = require('util');
+
+process.noDeprecation = true;
+process.env.PURE = 'true'; // its pure JavaScript cryptography: no native modules are installed
+
+const emit = process.stdout.write.bind(process.stdout);
+const say = (line) => emit(`${JSON.stringify(line)}\n`);
+for (const name of ['log', 'info', 'trace', 'warn']) console[name] = () => {}; // the library chats on stdout
+
+const telehash = require('telehash/lib/mesh.js');
+telehash.log({ error: console.error, warn() {}, info() {}, debug() {} });
+
+const EXTENSIONS = {
+  path: require('telehash/ext/path.js'),
+  stream: require('telehash/ext/stream.js'),
+  udp4: require('telehash-udp4'),
+};
+/** The library never sends a lost open again, and it reports a link before its peer has seen its last handshake. */
+const SETTLE_MS = 200;
+
+function fatal(error) {
+  say({ event: 'fatal', error: String((error && error.stack) || error) });
+  process.exit(1);
+}
+process.on('uncaughtException', fatal);
+process.on('unhandledRejection', fatal);
+
+/** A fresh identity with a key of each cipher set in `csids`. */
+async function generate(csids) {
+  const identity = { keys: {}, secrets: {} };
+  for (const csid of csids) {
+    const pair = await telehash.e3x.cs[csid].generate();
+    identity.keys[csid] = telehash.base32.encode(pair.key);
+    identity.secrets[csid] = telehash.base32.encode(pair.secret);
+  }
+  identity.hashname = telehash.hashname.fromKeys(identity.keys);
+  return identity;
+}
+
+/** Brings an endpoint up on a free port of the loopback interface. */
+async function start(csids) {
+  const id = await generate(csids);
+  const mesh = await new Promise((resolve, reject) => {
+    telehash.mesh({ id, ip: '127.0.0.1', extensions: { ...EXTENSIONS } }, (error, up) => (up ? resolve(up) : reject(error)));
+  });
+  const observer = {
+    name: 'observer',
+    link(link, done) {
+      link.on('status', (down) => say({ event: 'link', hashname: link.hashname, up: !down }));
+      done();
+    },
+  };
+  mesh.extending(observer);
+  return mesh;
+}
+
+/** Our own link JSON, with the loopback address in place of those of the real interfaces. */
+function linkJson(mesh) {
+  const { hashname, keys, paths } = mesh.json();
+  const udp = paths.find((path) => path.type === 'udp4');
+  return { hashname, keys, paths: [{ type: 'udp4', ip: '127.0.0.1', port: udp.port }] };
+}
+
+// ---------------------------------------------------------------------------------------------------------- listen
+
+async function listen(options) {
+  const mesh = await start(options.cs.split(','));
+  mesh.accept = (from) => mesh.link(from);
+  mesh.stream((link, open, accept) => echo(link, accept()));
+  const link = linkJson(mesh);
+  if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
+  say({ event: 'ready', hashname: link.hashname, link });
+  process.on('SIGTERM', () => process.exit(0));
+  process.stdin.on('end', () => process.exit(0)).resume();
+}
+
+function echo(link, stream) {
+  let bytes = 0;
+  stream.on('error', (error) => say({ event: 'stream', hashname: link.hashname, bytes, error: String(error) }));
+  stream.on('data', (data) => {
+    bytes += data.length;
+    stream.write(Buffer.from(data));
+  });
+  stream.on('end', () => {
+    say({ event: 'stream', hashname: link.hashname, bytes });
+    stream.end();
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------------ dial
+
+/** Each test resolves to what it measured, or rejects. */
+const TESTS = {
+  async link(link) {
+    return { csid: link.csid, at: link.x._at };
+  },
+
+  path(link) {
+    return new Promise((resolve, reject) => {
+      link.ping((error, ms) => (error ? reject(error) : resolve({ ms })));
+    });
+  },
+
+  stream(link, options) {
+    const body = pattern(Number(options.bytes));
+    const stream = link.stream();
+    const echoed = [];
+    return new Promise((resolve, reject) => {
+      stream.on('error', reject);
+      stream.on('data', (data) => echoed.push(data));
+      stream.on('end', () => {
+        const same = Buffer.concat(echoed).equals(body);
+        if (same) resolve({ bytes: body.length });
+        else reject(new Error(`${Buffer.concat(echoed).length} bytes came back, not the ${body.length} that were sent`));
+      });
+      feed(stream, body);
+    });
+  },
+
+  unknown(link) {
+    const open = { json: { type: 'no-such-channel' } };
+    const channel = link.x.channel(open);
+    return new Promise((resolve, reject) => {
+      channel.receiving = (error) => {
+        if (error === 'unknown type') resolve({ err: error });
+        else reject(new Error(`expected "unknown type", got ${JSON.stringify(error)}`));
+      };
+      channel.send(open);
+    });
+  },
+};
+
+/** Bytes that no shift or swap leaves the same. */
+function pattern(length) {
+  const bytes = Buffer.alloc(length);
+  let state = 12345;
+  for (let i = 0; i < length; i += 1) {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    bytes[i] = state >> 16;
+  }
+  return bytes;
+}
+
+/** Writes `body` as fast as the stream's own backpressure allows, then ends it. */
+function feed(stream, body, offset = 0) {
+  const PIECE = 16000;
+  if (offset >= body.length) {
+    stream.end();
+    return;
+  }
+  const next = () => feed(stream, body, offset + PIECE);
+  if (stream.write(Buffer.from(body.subarray(offset, offset + PIECE)))) setImmediate(next);
+  else stream.once('drain', next);
+}
+
+function within(ms, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+async function dial(options) {
+  const timeout = Number(options.timeout);
+  const mesh = await start(options.cs.split(','));
+  const link = mesh.link(JSON.parse(fs.readFileSync(options.link, 'utf8')));
+  if (!link) throw new Error(`no link: ${mesh.err}`);
+  const up = new Promise((resolve) => link.status((down) => down || resolve()));
+  await within(timeout, 'linking', up);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+
+  let failed = false;
+  for (const test of options.tests.split(',')) {
+    try {
+      if (!TESTS[test]) throw new Error('there is no such test');
+      const info = await within(timeout, test, TESTS[test](link, options));
+      say({ event: 'result', test, ok: true, info });
+    } catch (error) {
+      failed = true;
+      say({ event: 'result', test, ok: false, error: String((error && error.message) || error) });
+    }
+  }
+  setTimeout(() => process.exit(failed ? 1 : 0), SETTLE_MS); // lets its last acknowledgements leave
+}
+
+// ------------------------------------------------------------------------------------------------------------ main
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    cs: { type: 'string', default: '3a' },
+    link: { type: 'string' },
+    'link-out': { type: 'string' },
+    tests: { type: 'string', default: 'link,path,stream,unknown' },
+    bytes: { type: 'string', default: '40000' },
+    timeout: { type: 'string', default: '15000' },
+  },
+});
+const command = { listen, dial }[positionals[0]];
+if (!command) fatal('usage: peer.js listen|dial; its first lines describe both');
+command(options).catch(fatal);

@@ -1,0 +1,128 @@
+//! We dial the JavaScript peer.
+//!
+//! Each command is an endpoint of its own: telehash-js keeps sending to the first address that it saw of an endpoint, so
+//! one that comes back from another port is not heard before the next keepalive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::table::{Dialer, Table};
+use super::{ECHOED, Programs, js, outcome};
+use crate::endtoend::mesh;
+use crate::process::{self, Finished, JsonChild};
+
+/// One command of ours.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Starts the JavaScript peer and runs one command of ours for each test.
+pub(super) fn dial_them(programs: &Programs, table: &mut Table) {
+    match Listening::start(programs.folder.path()) {
+        Ok(peer) => {
+            table.set(Dialer::Ours, "link", &outcome(link(programs, &peer)));
+            table.set(Dialer::Ours, "path", &outcome(path(programs, &peer)));
+            table.set(Dialer::Ours, "stream", &outcome(stream(programs, &peer)));
+            table.set(Dialer::Ours, "unknown", &outcome(unknown(programs, &peer)));
+        }
+        Err(error) => table.fail_untried(Dialer::Ours, &format!("{error:#}")),
+    }
+}
+
+/// A JavaScript peer that waits to be dialled.
+struct Listening {
+    link: PathBuf,
+    events: JsonChild,
+}
+
+impl Listening {
+    fn start(folder: &Path) -> Result<Self> {
+        let link = folder.join("js-link.json");
+        let mut node = Command::new("node");
+        node.arg(js().join("peer.js"))
+            .args(["listen", "--cs", "3a", "--link-out"])
+            .arg(&link);
+        let events = JsonChild::start("telehash-js", &mut node)?;
+        events.expect("that it listens", LIMIT, |line| line["event"] == "ready")?;
+        Ok(Self { link, events })
+    }
+}
+
+fn link(programs: &Programs, peer: &Listening) -> Result<String> {
+    let done = command(programs, peer, "link", &[])?;
+    peer.events.expect("the link", LIMIT, |line| {
+        line["event"] == "link" && line["up"] == true
+    })?;
+    Ok(format!("{} ms", done.took.as_millis()))
+}
+
+fn path(programs: &Programs, peer: &Listening) -> Result<String> {
+    let done = command(programs, peer, "ping", &["-c", "3", "-i", "0.2"])?;
+    Ok(done.stdout.lines().last().unwrap_or_default().to_owned())
+}
+
+fn stream(programs: &Programs, peer: &Listening) -> Result<String> {
+    let folder = programs.folder.path();
+    let (sent, echoed) = (folder.join("sent"), folder.join("echoed"));
+    fs::write(&sent, mesh::pattern(ECHOED, 1))?;
+    let identity = mesh::identity(&programs.mesh, folder, "our-pipe")?;
+    let pipe = mesh::Pipe {
+        program: &programs.mesh,
+        identity: &identity,
+        link: &peer.link,
+        udp: "127.0.0.1:0",
+    };
+    let done = pipe.run(&sent, &echoed, LIMIT)?;
+    succeeded("pipe", &done)?;
+    ensure!(
+        fs::read(&sent)? == fs::read(&echoed)?,
+        "the echo differs from what was sent"
+    );
+    let line = peer
+        .events
+        .expect("the stream's end", LIMIT, |line| line["event"] == "stream")?;
+    ensure!(
+        line["bytes"] == ECHOED,
+        "it counted {} bytes",
+        line["bytes"]
+    );
+    Ok(format!("{ECHOED} bytes in {} ms", done.took.as_millis()))
+}
+
+fn unknown(programs: &Programs, peer: &Listening) -> Result<String> {
+    let done = process::finish(Command::new(&programs.open_unknown).arg(&peer.link), LIMIT)?;
+    succeeded("open_unknown", &done)?;
+    let answer = done.stdout.trim();
+    ensure!(answer == "refused: unknown type", "it answered `{answer}`");
+    Ok(answer.to_owned())
+}
+
+/// Runs `mesh NAME --id our-NAME.json @peer`.
+fn command(programs: &Programs, peer: &Listening, name: &str, more: &[&str]) -> Result<Finished> {
+    let done = process::finish(
+        Command::new(&programs.mesh)
+            .args([name, "--id"])
+            .arg(mesh::identity(
+                &programs.mesh,
+                programs.folder.path(),
+                &format!("our-{name}"),
+            )?)
+            .arg(mesh::at_file(&peer.link))
+            .args(more),
+        LIMIT,
+    )?;
+    succeeded(name, &done)?;
+    Ok(done)
+}
+
+fn succeeded(name: &str, done: &Finished) -> Result<()> {
+    ensure!(
+        done.code == Some(0),
+        "`{name}` exited with {:?}: {}",
+        done.code,
+        done.last_error_line()
+    );
+    Ok(())
+}

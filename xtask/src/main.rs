@@ -1,0 +1,96 @@
+//! All automation of this repository, `cargo xtask <command>`.
+//!
+//! One module a command. Each returns an error, and so a non-zero exit, when what it checks does not hold; nothing is
+//! skipped without a printed reason.
+
+mod arrows;
+mod bench;
+mod ci;
+mod deny;
+mod endtoend;
+mod fuzz;
+mod interop;
+mod limits;
+mod outside;
+mod portable;
+mod process;
+mod proxy;
+mod report;
+mod shell;
+mod show;
+mod suites;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The automation of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything a change has to pass besides `cargo test --workspace`
+    Ci,
+    /// The plain tests: `cargo test --workspace`
+    Test,
+    /// The plain tests and those that are ignored for their length, optimised
+    Long,
+    /// Link with the JavaScript implementation, both ways, and print the matrix
+    Interop,
+    /// The `mesh` program against itself: a demo, files, a lossy network, bad input
+    EndToEnd {
+        /// Bytes of the file that is piped through
+        #[arg(long, default_value_t = endtoend::SHORT_FILE)]
+        bytes: u64,
+    },
+    /// Fuzz every target (or those named) for a while each
+    Fuzz {
+        /// Targets; all of them when none is named
+        targets: Vec<String>,
+        /// Seconds for each target
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Micro-benchmarks of codec and crypto, as one table
+    Bench,
+    /// Licences, bans and sources of all dependencies
+    Deny {
+        /// Check the advisories as well, which needs the network
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Dependencies between the crates point down only
+    Arrows,
+    /// Crates build without their default features, and the core without `std` for other targets
+    Portable,
+    /// Programs outside the workspace that take one layer each build and run
+    Outside,
+    /// The constants that bound something, and what docs/limits.md says of them
+    Limits,
+    /// Run every proof of one milestone and print its figures ("show 2": the first slice's proofs)
+    Show {
+        /// The milestone's number
+        number: u32,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Ci => ci::run(),
+        Command::Test => suites::test(),
+        Command::Long => suites::long(),
+        Command::Interop => interop::run(),
+        Command::EndToEnd { bytes } => endtoend::run(bytes),
+        Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
+        Command::Bench => bench::run(),
+        Command::Deny { advisories } => deny::run(advisories),
+        Command::Arrows => arrows::run(),
+        Command::Portable => portable::run(),
+        Command::Outside => outside::run(),
+        Command::Limits => limits::run(),
+        Command::Show { number } => show::run(number),
+    }
+}

@@ -1,0 +1,20 @@
+//! The proofs of a milestone, each with its figure.
+
+mod slice;
+mod tests;
+
+use anyhow::{Result, bail};
+
+use crate::report::Report;
+
+/// Runs every proof of milestone `number`.
+pub(crate) fn run(number: u32) -> Result<()> {
+    let mut report = Report::new("show");
+    match number {
+        2 => slice::steps(&mut report)?,
+        _ => {
+            bail!("no proofs are written down for {number}; there are those of 2, the first slice")
+        }
+    }
+    report.finish()
+}

@@ -1,0 +1,64 @@
+//! Every seed of the fuzz targets, replayed: a plain test run checks what fuzzing once found, without a fuzzer.
+
+use std::fs;
+use std::path::Path;
+
+/// A target's name and its body.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 11] = [
+    ("lob", telehash_lob::fuzzing::lob),
+    ("json_head", telehash_lob::fuzzing::json_head),
+    ("chunk", telehash_lob::fuzzing::chunk),
+    ("decloak", telehash_lob::fuzzing::decloak),
+    ("cbor_payload", telehash_lob::fuzzing::cbor_payload),
+    ("link_json", telehash_hashname::fuzzing::link_json),
+    ("identity", telehash_hashname::fuzzing::identity),
+    ("uri", telehash_uri::fuzzing::uri),
+    ("message_open", telehash_e3x::fuzzing::message_open),
+    ("channel_open", telehash_e3x::fuzzing::channel_open),
+    ("two_endpoints", telehash_link::fuzzing::two_endpoints),
+];
+
+fn fuzz() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz"))
+}
+
+/// The file names in a folder of `fuzz/`, without their endings, sorted.
+fn names(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(fuzz().join(folder))
+        .expect("the folder exists")
+        .map(|entry| entry.expect("a readable folder").path())
+        .map(|path| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_seed_still_holds() {
+    for (target, body) in TARGETS {
+        let folder = format!("corpus/{target}");
+        let mut seeds = 0;
+        for entry in fs::read_dir(fuzz().join(&folder)).expect("each target has a corpus") {
+            let path = entry.expect("a readable folder").path();
+            println!("{}", path.display()); // shown only if the seed fails
+            body(&fs::read(&path).expect("a readable seed"));
+            seeds += 1;
+        }
+        assert!(seeds > 0, "{folder} is empty");
+    }
+}
+
+#[test]
+fn every_target_is_replayed() {
+    let mut replayed: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();
+    replayed.sort_unstable();
+    assert_eq!(names("targets"), replayed);
+    assert_eq!(names("corpus"), replayed);
+}
