@@ -4,7 +4,6 @@ use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
@@ -19,9 +18,6 @@ use crate::record::Record;
 use crate::report::warn;
 use crate::signal::interruptible;
 use crate::streams::Streams;
-
-/// How long work that was given up may take to tell its peers so, before the links close.
-const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Whose endpoint it is.
 #[derive(Clone, Debug)]
@@ -128,9 +124,6 @@ impl Endpoint {
     /// Works with it, and closes it in order, also if the program is told to end.
     pub(crate) async fn while_up<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         let outcome = interruptible(work).await;
-        if outcome.is_err() {
-            tokio::time::sleep(LAST_WORDS).await;
-        }
         // Whoever tells it once more does not want to wait for the end in order.
         let close = async {
             self.mesh.close().await;

@@ -10,8 +10,10 @@ pub(crate) async fn interruptible<T>(work: impl Future<Output = Outcome<T>>) -> 
     let mut signals = Signals::listen()
         .map_err(|error| Failure::failed(format_args!("cannot listen to signals: {error}")))?;
     tokio::select! {
-        outcome = work => outcome,
+        // Where a whole pipeline is interrupted, an end of input is no end of the data.
+        biased;
         () = signals.next() => Err(Failure::interrupted()),
+        outcome = work => outcome,
     }
 }
 

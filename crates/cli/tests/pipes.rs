@@ -159,6 +159,8 @@ fn an_interrupted_pipe_is_no_end_of_file_to_the_other_side() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Waiting for a child closes its input, which is an end of file.
+    let _input = pipe.stdin.take();
     up.wait_for("channel");
     kill_process(Pid::from_child(&pipe), Signal::INT).unwrap();
     assert_eq!(pipe.wait().unwrap().code(), Some(130));

@@ -84,6 +84,9 @@ pub struct Config {
     pub strangers: StrangerBudget,
     /// Payload compression that handshakes offer (packets.md, `z`).
     pub compression: Compression,
+    /// Offer to cloak channel packets only at their head, the rest of which is uniform anyway
+    /// (packets.md, `hc`). Handshakes are always cloaked in full.
+    pub head_only_cloak: bool,
 }
 
 impl Default for Config {
@@ -93,6 +96,7 @@ impl Default for Config {
             flow: FlowConfig::default(),
             strangers: StrangerBudget::default(),
             compression: Compression::Cbor,
+            head_only_cloak: true,
         }
     }
 }

@@ -81,6 +81,8 @@ pub(crate) enum ToEndpoint {
 pub(crate) enum TokenOwner {
     /// Ours: channel packets to us carry it.
     Local,
+    /// Ours too: channel packets to us that are cloaked only at their head carry it.
+    LocalHeadOnly,
     /// The peer's: its handshakes take the fast lane.
     Remote,
 }
@@ -102,8 +104,11 @@ pub struct Input(pub(crate) InputKind);
 
 #[derive(Debug)]
 pub(crate) enum InputKind {
-    /// A channel packet; only its first block was peeled.
-    Channel(telehash_lob::cloak::Peek),
+    /// A channel packet; only its first block was peeled. `head_only`: nothing else was cloaked.
+    Channel {
+        peek: telehash_lob::cloak::Peek,
+        head_only: bool,
+    },
     /// A message of an ephemeral that the link knows; only its first block was peeled.
     Message(telehash_lob::cloak::Peek),
     /// A message of another ephemeral: opened, not yet authenticated.

@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
+/// Makes the nth datagram of an attack.
+type Attack<'a> = Box<dyn Fn(usize, &mut ChaCha20Rng) -> Vec<u8> + 'a>;
+
 /// Datagrams that went through a [`relay`].
 type Recording = Arc<Mutex<Vec<Vec<u8>>>>;
 
@@ -67,9 +70,9 @@ async fn strangers_garbage_and_replays_get_no_answer_over_udp() -> Outcome {
     attacker.connect(address).await?;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let handshakes = handshakes(&victim, &mut rng)?;
-    let attacks: [(&str, Box<dyn Fn(usize, &mut ChaCha20Rng) -> Vec<u8>>); 4] = [
+    let attacks: [(&str, Attack<'_>); 4] = [
         ("valid handshakes", Box::new(|n, _| handshakes[n].clone())),
-        ("garbage", Box::new(|n, rng| garbage(n, rng))),
+        ("garbage", Box::new(garbage)),
         (
             "damaged packets",
             Box::new(|n, _| damaged(n, &history[n % history.len()])),

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -13,6 +14,9 @@ use crate::driver;
 use crate::events::MeshEvent;
 use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY};
 use crate::shared::Shared;
+
+/// How often it is looked whether the last packets are out. They take microseconds.
+const POSTING_CHECK: Duration = Duration::from_millis(1);
 
 /// How far a mesh is on its way out. Only ever grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +41,18 @@ pub(crate) struct Lifecycle {
     tasks: AtomicUsize,
     /// A task or a channel is over.
     progress: Notify,
+    /// Threads that have packets in hand.
+    posting: AtomicUsize,
+}
+
+/// Somebody has packets in hand that were taken from a link and not handed to a transport yet.
+#[derive(Debug)]
+pub(crate) struct Posting<'a>(&'a AtomicUsize);
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Lifecycle {
@@ -46,7 +62,15 @@ impl Lifecycle {
             phase: watch::Sender::new(Phase::Running),
             tasks: AtomicUsize::new(0),
             progress: Notify::new(),
+            posting: AtomicUsize::new(0),
         }
+    }
+
+    /// Taken under the lock of the link that the packets are of, so that once the link is closed it
+    /// is known whether anything of it is still on its way to a transport.
+    pub(crate) fn posting(&self) -> Posting<'_> {
+        self.posting.fetch_add(1, Ordering::Relaxed);
+        Posting(&self.posting)
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -152,6 +176,13 @@ impl Shared {
         }
     }
 
+    /// Waits until nobody has packets in hand: a last acknowledgement, for one.
+    async fn posted(&self) {
+        while self.lifecycle.posting.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(POSTING_CHECK).await;
+        }
+    }
+
     async fn close_transports(&self) {
         for port in &self.ports {
             if let Some(transport) = port.detach() {
@@ -189,6 +220,7 @@ async fn supervise(shared: Arc<Shared>) {
     for link in shared.links() {
         shared.close_link(&link);
     }
+    let _ = timeout(DRAIN_TIMEOUT, shared.posted()).await;
     shared.close_transports().await;
     lifecycle.advance(Phase::Stopped);
     shared.save().await;

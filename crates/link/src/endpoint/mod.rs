@@ -321,8 +321,12 @@ impl Endpoint {
     fn dispatch_channel(&self, peek: Peek) -> Result<Dispatch, DropReason> {
         let token = token_at(&peek, 2)?;
         match self.tokens.get(&token) {
-            Some((key, TokenOwner::Local)) => {
-                Ok(Dispatch::Link(*key, Input(InputKind::Channel(peek))))
+            Some((key, owner @ (TokenOwner::Local | TokenOwner::LocalHeadOnly))) => {
+                let head_only = *owner == TokenOwner::LocalHeadOnly;
+                Ok(Dispatch::Link(
+                    *key,
+                    Input(InputKind::Channel { peek, head_only }),
+                ))
             }
             _ => Err(DropReason::UnknownToken),
         }
@@ -484,16 +488,22 @@ impl Endpoint {
     ) -> (LinkKey, Link) {
         self.next_key += 1;
         let key = LinkKey(self.next_key);
-        let token = exchange.token();
+        let tokens = [
+            (exchange.token(), TokenOwner::Local),
+            (exchange.head_only_token(), TokenOwner::LocalHeadOnly),
+        ];
+        self.tokens
+            .extend(tokens.map(|(token, owner)| (token, (key, owner))));
+        let tokens = tokens.map(|(token, _)| token).to_vec();
+        let pipes = Vec::new();
         self.links.insert(
             key,
             Record {
                 hashname,
-                tokens: Vec::from([token]),
-                pipes: Vec::new(),
+                tokens,
+                pipes,
             },
         );
-        self.tokens.insert(token, (key, TokenOwner::Local));
         self.names.insert(hashname, key);
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);

@@ -19,9 +19,10 @@
 //!
 //! If we have lost our state too and our clock is behind, we come by values that we used before,
 //! and an attacker may have recorded echoes of them. So the value of a challenge is not the next
-//! one but one of the next [`CHALLENGE_SPREAD`](limits::CHALLENGE_SPREAD): it cannot be one that was recorded but by chance.
+//! one but one of the next [`CHALLENGE_SPREAD`](limits::CHALLENGE_SPREAD): only by chance is it one
+//! that was recorded. With our state kept no value comes twice, and nothing is left to chance.
 //!
-//! The proof is the model in `tests/model.rs`.
+//! The proof, to its bound, is the model in `tests/model.rs`.
 
 mod actions;
 mod at;

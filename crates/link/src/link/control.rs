@@ -12,6 +12,13 @@ use crate::{
     handshake::{Action, SendKind, Target},
 };
 
+/// What both ends' newest handshakes offer (packets.md: `z`, `hc`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Agreeable {
+    compression: Compression,
+    head_only: bool,
+}
+
 /// Handshakes as they were sealed, for repetitions with the same bytes.
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
@@ -55,7 +62,12 @@ impl Link {
     pub(super) fn note_offer(&mut self, message: &HandshakeMessage) {
         let offered = message.z.and_then(Compression::from_z);
         let both = offered.filter(|offered| *offered == self.config.compression);
-        self.agreeable = both.unwrap_or(Compression::None);
+        let compression = both.unwrap_or(Compression::None);
+        let head_only = message.hc && self.config.head_only_cloak;
+        self.agreeable = Agreeable {
+            compression,
+            head_only,
+        };
         if message.z.is_some() || message.hc {
             self.rounds.peer_is_ours();
         }
@@ -102,6 +114,7 @@ impl Link {
         let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
         let z = self.config.compression.z();
         message.z = (z != 0).then_some(z);
+        message.hc = self.config.head_only_cloak;
         let inner = message.to_bytes(self.csid()).ok()?;
         let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
         match kind {
@@ -155,7 +168,9 @@ impl Link {
             return;
         }
         self.stats.sessions += 1;
-        self.flow.set_compression(self.agreeable);
+        self.flow.set_compression(self.agreeable.compression);
+        self.head_only = self.agreeable.head_only;
+        self.sessions.mark_head_only(self.head_only);
         self.select_pipe(now);
     }
 
@@ -184,7 +199,9 @@ impl Link {
         for token in gone {
             self.tell_endpoint(ToEndpoint::RemoveToken(token));
         }
-        let token = self.sessions.exchange().token();
+        let exchange = self.sessions.exchange();
+        let (token, head_only) = (exchange.token(), exchange.head_only_token());
         self.tell_endpoint(ToEndpoint::AddToken(token, TokenOwner::Local));
+        self.tell_endpoint(ToEndpoint::AddToken(head_only, TokenOwner::LocalHeadOnly));
     }
 }

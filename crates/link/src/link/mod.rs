@@ -13,10 +13,14 @@ use core::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use telehash_e3x::{Exchange, Identity, Instant, Order};
 use telehash_hashname::{Csid, Hashname, KeySet};
-use telehash_lob::Compression;
 
 pub(crate) use self::receive::digest;
-use self::{control::Sealed, pipes::Pipes, sessions::Sessions, transmit::Queued};
+use self::{
+    control::{Agreeable, Sealed},
+    pipes::Pipes,
+    sessions::Sessions,
+    transmit::Queued,
+};
 pub use self::{
     pipes::{MAX_OFFERED_PROBES, PipeInfo},
     stats::LinkStats,
@@ -54,8 +58,10 @@ pub struct Link {
     sealed: Sealed,
     /// When our newest round left, if it left once.
     round_sent: Option<Instant>,
-    /// The compression that both ends' newest handshakes offer; fixed once a session is agreed.
-    agreeable: Compression,
+    /// What both ends' newest handshakes offer; fixed once a session is agreed.
+    agreeable: Agreeable,
+    /// Channel packets of the present session are cloaked only at their head.
+    head_only: bool,
     stats: LinkStats,
 }
 
@@ -136,7 +142,8 @@ impl Link {
             state: LinkState::Down,
             sealed: Sealed::default(),
             round_sent: None,
-            agreeable: Compression::None,
+            agreeable: Agreeable::default(),
+            head_only: false,
             stats: LinkStats::default(),
         }
     }

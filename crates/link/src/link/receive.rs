@@ -20,15 +20,25 @@ impl Link {
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += packet.len() as u64;
         match input.0 {
-            InputKind::Channel(peek) => self.handle_channel(now, pipe, &peek, packet),
+            InputKind::Channel { peek, head_only } => {
+                let cloaked = peek.rounds() > 0;
+                let bytes = packet.len();
+                let plain = cloak::finish(packet, &peek, head_only);
+                self.handle_channel(now, pipe, plain, bytes, cloaked);
+            }
             InputKind::Message(peek) => self.handle_message(now, pipe, &peek, packet),
             InputKind::Opened(message) => self.handle_opened(now, pipe, *message),
         }
     }
 
-    fn handle_channel(&mut self, now: Instant, id: PipeId, peek: &Peek, packet: &mut [u8]) {
-        let (bytes, cloaked) = (packet.len(), peek.rounds() > 0);
-        let plain = cloak::finish(packet, peek, false);
+    fn handle_channel(
+        &mut self,
+        now: Instant,
+        id: PipeId,
+        plain: &mut [u8],
+        bytes: usize,
+        cloaked: bool,
+    ) {
         let (side, range) = match self.sessions.open_channel(now, plain) {
             Ok(opened) => opened,
             Err(OpenError::Replayed) => return self.stats.replayed += 1,

@@ -132,6 +132,27 @@ impl Sessions {
         Ok(())
     }
 
+    /// Marks what the active session seals as cloaked only at its head, or as cloaked in full.
+    pub(crate) fn mark_head_only(&mut self, head_only: bool) {
+        let active = self.active;
+        let Some(side) = self
+            .sides
+            .iter_mut()
+            .find(|side| Some(side.token) == active)
+        else {
+            return;
+        };
+        let ephemeral = &side.ephemeral;
+        let token = if head_only {
+            ephemeral.head_only_token()
+        } else {
+            ephemeral.token()
+        };
+        if let Some(session) = &mut side.session {
+            session.set_remote_token(token);
+        }
+    }
+
     /// The session that sends.
     pub(crate) fn active(&mut self) -> Option<&mut (dyn Session + 'static)> {
         let token = self.active?;
@@ -182,6 +203,7 @@ impl Sessions {
     pub(crate) fn fresh(&mut self, rng: &mut dyn CryptoRng) -> Result<Vec<Token>, ExchangeError> {
         let mut gone: Vec<Token> = self.sides.drain(..).map(|side| side.token).collect();
         gone.push(self.exchange.token());
+        gone.push(self.exchange.head_only_token());
         self.active = None;
         self.exchange.fresh(rng)?;
         Ok(gone)

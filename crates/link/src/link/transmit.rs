@@ -67,7 +67,8 @@ impl Link {
                     buf.resize(gap, 0);
                     buf.extend_from_slice(&packet);
                     if gap > 0 {
-                        self.cloak(buf);
+                        self.write_nonce(buf);
+                        cloak::cloak_in_place(buf);
                     }
                 }
             }
@@ -171,16 +172,19 @@ impl Link {
             return false;
         }
         if gap > 0 {
-            self.cloak(&mut buf[start..]);
+            self.write_nonce(&mut buf[start..]);
+            match self.head_only {
+                true => cloak::cloak_head_in_place(&mut buf[start..]),
+                false => cloak::cloak_in_place(&mut buf[start..]),
+            }
         }
         true
     }
 
-    fn cloak(&mut self, packet: &mut [u8]) {
+    fn write_nonce(&mut self, packet: &mut [u8]) {
         let mut nonce = [0; cloak::NONCE_LEN];
         self.rng.fill_bytes(&mut nonce);
         packet[..cloak::NONCE_LEN].copy_from_slice(&cloak::make_nonce(nonce));
-        cloak::cloak_in_place(packet);
     }
 
     /// Books what leaves.

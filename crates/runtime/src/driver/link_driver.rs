@@ -148,10 +148,11 @@ impl LinkDriver {
                 .then(|| core.next_parcel(now, shared))
                 .flatten();
             core.arm(shared, self);
-            (result, parcel)
+            let posting = parcel.is_some().then(|| shared.lifecycle.posting());
+            (result, parcel, posting)
         });
         effects.apply(shared, self);
-        let (result, parcel) = done?;
+        let (result, parcel, _posting) = done?;
         if let Some(parcel) = parcel
             && let Err(unsent) = self.send(shared, parcel)
         {

@@ -29,6 +29,8 @@
 //! - Once the attacker stops and packets arrive, both ends come to the same session within
 //!   `PATIENCE`, and stay there with every round answered (`Search::settle`).
 //! - While both ends hold the same session, no packet takes it from either (`Search::check`).
+//! - Where packets arrive before time passes, nothing but a restart parts the two, whatever an
+//!   attacker replays, time included (`Setup::fair`).
 //! - Nothing is sent without end: while no time passes the two fall silent
 //!   (`World::deliver_all`), and no step makes them send more than `MAX_BURST` packets.
 //! - No machine asks for more pairs of ephemerals than the link can keep, there is no candidate
@@ -220,8 +222,8 @@ fn a_bad_network_without_restarts() {
 
 #[test]
 #[ignore = "takes minutes: for the long run"]
-fn larger_budgets() {
-    let more = Budget {
+fn long_two_restarts_replays_and_channel_packets() {
+    let budget = Budget {
         restarts: 2,
         replays: 2,
         talks: 1,
@@ -230,23 +232,43 @@ fn larger_budgets() {
     explore(
         "two restarts, replays, channel packets",
         ODD_DIALS,
-        more,
+        budget,
         2_500_000,
     );
-    let more = Budget {
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_two_restarts_a_replay_and_time() {
+    let budget = Budget {
         restarts: 2,
         replays: 1,
         timeouts: 1,
         ..NOTHING
     };
-    explore("two restarts, a replay, time", EVEN_DIALS, more, 1_800_000);
-    let more = Budget {
+    explore(
+        "two restarts, a replay, time",
+        EVEN_DIALS,
+        budget,
+        2_000_000,
+    );
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_two_restarts_and_more_time() {
+    let budget = Budget {
         restarts: 2,
         timeouts: 2,
         ..NOTHING
     };
-    explore("two restarts, more time", ODD_DIALS, more, 4_500_000);
-    let more = Budget {
+    explore("two restarts, more time", ODD_DIALS, budget, 4_000_000);
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_a_restart_on_a_bad_network() {
+    let budget = Budget {
         restarts: 1,
         losses: 1,
         duplicates: 1,
@@ -254,31 +276,58 @@ fn larger_budgets() {
         talks: 1,
         ..NOTHING
     };
-    explore("a restart on a bad network", EVEN_DIALS, more, 7_000_000);
-    let more = Budget {
+    explore("a restart on a bad network", EVEN_DIALS, budget, 5_000_000);
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_time_when_both_dial() {
+    let budget = Budget {
         timeouts: 5,
         ..NOTHING
     };
-    explore("time", BOTH_DIAL, more, 2_000_000);
-    let fair = Setup {
-        fair: true,
-        ..EVEN_DIALS
-    };
-    let more = Budget {
+    explore("time, both dial", BOTH_DIAL, budget, 1_000_000);
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_fair_with_channel_packets() {
+    let budget = Budget {
         restarts: 1,
         replays: 2,
         timeouts: 4,
         talks: 1,
         ..NOTHING
     };
-    explore("fair, with channel packets", fair, more, 1_400_000);
-    let more = Budget {
+    explore(
+        "fair, channel packets",
+        Setup {
+            fair: true,
+            ..EVEN_DIALS
+        },
+        budget,
+        1_200_000,
+    );
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_fair_with_two_restarts() {
+    let budget = Budget {
         restarts: 2,
         replays: 2,
         timeouts: 2,
         ..NOTHING
     };
-    explore("fair, two restarts", fair, more, 1_800_000);
+    explore(
+        "fair, two restarts",
+        Setup {
+            fair: true,
+            ..EVEN_DIALS
+        },
+        budget,
+        1_600_000,
+    );
 }
 
 /// Far beyond any bound, but not everything there: random steps, then the same checks.
