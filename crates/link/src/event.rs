@@ -41,7 +41,7 @@ pub enum Event {
     Up,
     /// The link went down; its channels have failed.
     Down(DownReason),
-    /// The peer restarted: its old session is replaced, channels of it have failed. Still up.
+    /// The peer restarted: its old session is replaced, channels of it have failed.
     Restarted,
     /// Persist this: the highest `at` of this link so far (links.md, `at`).
     RememberAt(u64),

@@ -332,6 +332,13 @@ mod tests {
         ]);
     }
 
+    #[test]
+    fn a_session_that_is_replaced_before_it_was_up_leaves_no_news_behind() {
+        two_endpoints(include_bytes!(
+            "../../../fuzz/corpus/two_endpoints/session-replaced-before-it-was-up"
+        ));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 

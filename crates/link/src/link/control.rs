@@ -157,10 +157,8 @@ impl Link {
 
     fn replaced(&mut self, now: Instant, remote: Token) {
         self.flow.reset(now, ChannelError::Reset);
+        self.push_event(Event::Restarted);
         self.activate(now, remote);
-        if self.state == LinkState::Up {
-            self.push_event(Event::Restarted);
-        }
     }
 
     fn activate(&mut self, now: Instant, remote: Token) {

@@ -413,6 +413,11 @@ impl Link {
     }
 
     fn push_event(&mut self, event: Event) {
+        // What the channels reported so far comes first: ids begin again with a new session, and
+        // news of the old one must not be taken for the new one's.
+        while let Some(event) = self.flow.poll_event() {
+            self.events.push_back(Event::Channel(event));
+        }
         let vital = matches!(
             event,
             Event::Agreed | Event::Up | Event::Down(_) | Event::Restarted | Event::RememberAt(_)
