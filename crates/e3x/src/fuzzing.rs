@@ -113,10 +113,15 @@ pub fn channel_open(data: &[u8]) {
         outgoing, incoming, ..
     } = &mut *world;
 
-    assert!(
-        incoming.open(now, &mut data.to_vec()).is_err(),
-        "a packet by chance"
-    );
+    // The keys are the same in every run, so bytes that carry our token may be a packet that an
+    // earlier run sealed and its fuzzer kept; those that are forged are tried below.
+    let token = incoming.local_token();
+    if data.get(2..18) != Some(token.as_bytes().as_slice()) {
+        assert!(
+            incoming.open(now, &mut data.to_vec()).is_err(),
+            "a packet by chance"
+        );
+    }
 
     let overhead = outgoing.overhead();
     let mut packet = std::vec![0; overhead.head];
