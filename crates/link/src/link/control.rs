@@ -22,8 +22,9 @@ pub(super) struct Agreeable {
 /// Handshakes as they were sealed, for repetitions with the same bytes.
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
-    round: Vec<u8>,
-    echo: Vec<u8>,
+    /// With their `at`; 0 before there are any.
+    round: (u64, Vec<u8>),
+    echo: (u64, Vec<u8>),
 }
 
 impl Link {
@@ -104,12 +105,13 @@ impl Link {
     /// The bytes of a handshake: kept ones where the machine asks for a repetition.
     fn handshake_bytes(&mut self, at: u64, kind: SendKind) -> Option<Vec<u8>> {
         let kept = match kind {
-            SendKind::Resend => &self.sealed.round,
-            SendKind::Stored => &self.sealed.echo,
-            SendKind::Round | SendKind::Echo | SendKind::Keepalive => &Vec::new(),
+            SendKind::Resend => Some(&self.sealed.round),
+            SendKind::Stored => Some(&self.sealed.echo),
+            SendKind::Round | SendKind::Echo | SendKind::Keepalive => None,
         };
-        if !kept.is_empty() {
-            return Some(kept.clone());
+        // Bytes of another `at` are another round's.
+        if let Some((_, packet)) = kept.filter(|(sealed_at, _)| *sealed_at == at) {
+            return Some(packet.clone());
         }
         let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
         let z = self.config.compression.z();
@@ -118,9 +120,10 @@ impl Link {
         let inner = message.to_bytes(self.csid()).ok()?;
         let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
         match kind {
-            SendKind::Round | SendKind::Resend => self.sealed.round.clone_from(&packet),
-            SendKind::Echo | SendKind::Stored => self.sealed.echo.clone_from(&packet),
-            SendKind::Keepalive => {}
+            SendKind::Round | SendKind::Resend | SendKind::Keepalive => {
+                self.sealed.round = (at, packet.clone());
+            }
+            SendKind::Echo | SendKind::Stored => self.sealed.echo = (at, packet.clone()),
         }
         Some(packet)
     }
@@ -201,5 +204,37 @@ impl Link {
         let (token, head_only) = (exchange.token(), exchange.head_only_token());
         self.tell_endpoint(ToEndpoint::AddToken(token, TokenOwner::Local));
         self.tell_endpoint(ToEndpoint::AddToken(head_only, TokenOwner::LocalHeadOnly));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use telehash_e3x::{CipherSets, Identity};
+    use telehash_hashname::Csid;
+
+    use super::*;
+    use crate::{Config, Endpoint, LinkOptions};
+
+    #[test]
+    fn a_lost_keepalive_is_resent_as_itself_and_not_as_an_older_round() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let mut identity =
+            || Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng).unwrap();
+        let (ours, theirs) = (identity(), identity());
+        let now = Instant::from_micros(1);
+        let mut endpoint = Endpoint::new(Config::default(), ours, now, 1_800_000_000, [7; 32]);
+        let options = LinkOptions::default();
+        let (_, mut link) = endpoint.connect(now, theirs.keys(), options).unwrap();
+
+        let round = link.handshake_bytes(11, SendKind::Round).unwrap();
+        assert_eq!(link.handshake_bytes(11, SendKind::Resend).unwrap(), round);
+        let keepalive = link.handshake_bytes(13, SendKind::Keepalive).unwrap();
+        assert_ne!(keepalive, round);
+        assert_eq!(
+            link.handshake_bytes(13, SendKind::Resend).unwrap(),
+            keepalive
+        );
     }
 }
