@@ -12,13 +12,14 @@ use crate::{FlowConfig, PipeCapabilities};
 pub const MAX_PIPES: usize = 16;
 
 /// Limit: handshakes of strangers that wait for their `link` message or for the application's
-/// decision, per endpoint. At the limit the oldest is forgotten.
+/// decision, per endpoint. At the limit the oldest is forgotten, of those whose sender is not known
+/// yet if there are any.
 pub const MAX_HALF_OPEN: usize = 64;
 
 /// Limit: how long a half-open handshake waits, then it is forgotten.
 pub const HALF_OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Limit: messages of one half-open handshake; more are dropped.
+/// Limit: messages of one half-open handshake that wait for its `link` message; more are dropped.
 pub const MAX_HALF_OPEN_MESSAGES: usize = 4;
 
 /// Limit: bytes of one handshake packet; larger ones are dropped before any public-key work.
@@ -32,15 +33,15 @@ pub const MAX_STRANGER_PREFIXES: usize = 1024;
 /// than once; beyond it such packets are dropped. The first round is always free.
 pub const KEYSTREAM_PER_SECOND: u32 = 1 << 20;
 
-/// Limit: authenticated ephemerals of the peer that one link remembers; the oldest that is not in
-/// use is forgotten.
+/// Limit: authenticated ephemerals of the peer that one link remembers. At the limit the oldest
+/// without a session is forgotten; if all have one a new one is not remembered.
 pub const MAX_REMOTE_EPHEMERALS: usize = 3;
 
 /// Limit: sealed handshake packets of one link that wait for the transport; the oldest is dropped.
 pub const MAX_CONTROL_QUEUE: usize = 64;
 
-/// Limit: application events of one link that wait to be drained; at the limit state changes still
-/// enter, pipe news are dropped.
+/// Limit: application events of one link that wait to be drained; at the limit state changes and
+/// news of channels still enter, pipe news and further handshake messages are dropped.
 pub const MAX_LINK_EVENTS: usize = 1024;
 
 /// Size of a datagram that every path is taken to carry, in bytes (architecture.md, "How packets

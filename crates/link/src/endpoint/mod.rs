@@ -2,6 +2,8 @@
 
 mod half_open;
 mod strangers;
+#[cfg(test)]
+mod tests;
 
 use alloc::{boxed::Box, collections::BTreeSet, sync::Arc, vec::Vec};
 

@@ -5,6 +5,8 @@ mod pipes;
 mod receive;
 mod sessions;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod transmit;
 
 use alloc::{collections::VecDeque, sync::Arc};
