@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use telehash_hashname::limits::{IDENTITY_VERSION, MAX_IDENTITY_LEN, MAX_SECRET_LEN};
+use telehash_hashname::limits::{IDENTITY_VERSION, MAX_CSIDS, MAX_IDENTITY_LEN, MAX_SECRET_LEN};
 use telehash_hashname::{Csid, IdentityError, IdentityJson, KeySet, LinkJson, Secret, base32};
 
 const JS: &str = include_str!("../../../interop/vectors/js/identities.json");
@@ -206,6 +206,28 @@ fn a_secret_beyond_the_limit_and_an_empty_one_are_refused() {
             IdentityError::SecretLength { csid, len }
         );
     }
+}
+
+#[test]
+fn one_secret_more_than_an_endpoint_has_cipher_sets_is_refused() {
+    let with_secrets = |count: usize| {
+        let mut keys = KeySet::new();
+        for number in 1..=MAX_CSIDS as u8 {
+            keys.insert_key(Csid::new(number).unwrap(), vec![number; 32])
+                .unwrap();
+        }
+        let secrets: Map<_, _> = (1..=count)
+            .map(|number| (format!("{number:02x}"), base32::encode(&[7; 32]).into()))
+            .collect();
+        let file = json!({"keys": keys.to_json(), "secrets": secrets});
+        IdentityJson::parse(&file.to_string())
+    };
+    assert_eq!(with_secrets(MAX_CSIDS).unwrap().secrets.len(), MAX_CSIDS);
+    // Refused while reading, before anyone asks whether there is a key for it.
+    assert!(matches!(
+        with_secrets(MAX_CSIDS + 1),
+        Err(IdentityError::Structure { .. })
+    ));
 }
 
 #[test]

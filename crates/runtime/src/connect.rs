@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use telehash_channel_path::Whereabouts as _;
@@ -334,23 +333,5 @@ fn connect_error(error: ConnectError, hashname: Hashname) -> LinkError {
             hashname,
             reason: error.to_string(),
         },
-    }
-}
-
-/// How long a host name may take to become addresses.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Addresses used of one host name; more are ignored.
-const MAX_HOST_ADDRESSES: usize = 4;
-
-/// The addresses of a host, as the system knows them; none if it does not, or takes too long.
-pub(crate) async fn addresses_of(host: &str, port: u16) -> Vec<std::net::IpAddr> {
-    let lookup = tokio::net::lookup_host((host, port));
-    match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
-        Ok(Ok(found)) => found
-            .take(MAX_HOST_ADDRESSES)
-            .map(|address| address.ip())
-            .collect(),
-        _ => Vec::new(),
     }
 }

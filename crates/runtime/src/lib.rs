@@ -72,6 +72,7 @@ mod driver;
 mod error;
 mod events;
 mod handler;
+mod hosts;
 mod lifecycle;
 pub mod limits;
 mod link;

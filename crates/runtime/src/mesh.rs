@@ -11,10 +11,10 @@ use telehash_uri::LinkUri;
 use telehash_uri::limits::MAX_URI_PATHS;
 
 use crate::builder::Builder;
-use crate::connect::addresses_of;
 use crate::error::{LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
 use crate::handler::ChannelHandler;
+use crate::hosts::addresses_of;
 use crate::lifecycle::Phase;
 use crate::link::Link;
 use crate::resolve;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use telehash_channel_path::PingId;
 use telehash_hashname::Path;
-use telehash_link::{LinkState, PipeId};
+use telehash_link::{LinkState, MAX_PIPES, PipeId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -14,9 +14,6 @@ use crate::link::Link;
 
 /// How long [`Link::ping`] waits for an answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Answers to one ping that can be kept: one a pipe, and a link has fewer pipes.
-const MAX_PONGS: usize = telehash_link::MAX_PIPES;
 
 /// An answer, before its path is known.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +65,8 @@ impl Link {
     }
 
     fn start_ping(&self, wait: Duration) -> Result<Ping<'_>, PingError> {
-        let (sender, pongs) = mpsc::channel(MAX_PONGS);
+        // One answer a pipe counts.
+        let (sender, pongs) = mpsc::channel(MAX_PIPES);
         let started = self.driver().run(self.shared(), |core, now| {
             if core.link.state() != LinkState::Up {
                 return None;

@@ -170,3 +170,30 @@ fn fire(shared: &Arc<Shared>, due: Vec<(Owner, Weak<LinkDriver>)>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_more_are_due_in_one_go_than_the_limit_and_the_rest_in_the_next() {
+        let at = |number: usize| Instant::from_micros(number as u64);
+        let mut queue = Queue::default();
+        // Whose they are does not matter; the endpoint's can be made without a link.
+        for number in 1..=MAX_DUE + 1 {
+            queue
+                .entries
+                .insert((at(number), Owner::Endpoint), Weak::new());
+        }
+        let later = at(MAX_DUE + 1) + Duration::from_secs(1);
+        queue.entries.insert((later, Owner::Endpoint), Weak::new());
+        let now = at(MAX_DUE + 1);
+        assert_eq!(queue.due(now).len(), MAX_DUE);
+        assert_eq!(queue.sleeping_until, None, "there may be more");
+        assert_eq!(queue.due(now).len(), 1);
+        assert_eq!(queue.due(now).len(), 0);
+        assert_eq!(queue.sleeping_until, Some(later));
+    }
+}

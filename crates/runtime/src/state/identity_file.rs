@@ -158,13 +158,16 @@ mod tests {
     #[test]
     fn an_identity_beyond_the_limit_is_refused_unread() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("id.json");
-        private(
-            &path,
-            &" ".repeat(usize::try_from(MAX_IDENTITY_FILE).unwrap() + 1),
-        );
+        let read_padded = |name: &str, len: u64| {
+            let path = dir.path().join(name);
+            let file = identity().to_json();
+            let padding = " ".repeat(usize::try_from(len).unwrap() - file.len());
+            private(&path, &format!("{}{padding}", *file));
+            read_identity(&path)
+        };
+        assert!(read_padded("longest", MAX_IDENTITY_FILE).is_ok());
         assert!(matches!(
-            read_identity(&path),
+            read_padded("longer", MAX_IDENTITY_FILE + 1),
             Err(StateError::TooLarge { .. })
         ));
     }

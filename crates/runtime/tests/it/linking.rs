@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use telehash_hashname::{Csid, KeySet, LinkJson, Path};
+use telehash_runtime::limits::MAX_TRANSPORTS;
 use telehash_runtime::{
     Accept, BuildError, IntoLinkTarget, LinkError, LinkState, Mesh, MeshEvent, WaitError,
 };
@@ -238,11 +239,15 @@ async fn a_mesh_without_a_transport_or_with_too_many_is_not_built() {
     let error = Mesh::builder().build().await.unwrap_err();
     assert!(matches!(error, BuildError::NoTransport), "{error}");
     let network = MemoryNetwork::new(1);
-    let mut builder = Mesh::builder();
-    for _ in 0..=telehash_runtime::limits::MAX_TRANSPORTS {
-        builder = builder.transport(network.endpoint());
-    }
-    let error = builder.build().await.unwrap_err();
+    let with_transports = |count: usize| {
+        let builder = Mesh::builder();
+        (0..count).fold(builder, |builder, _| builder.transport(network.endpoint()))
+    };
+    with_transports(MAX_TRANSPORTS).build().await.unwrap();
+    let error = with_transports(MAX_TRANSPORTS + 1)
+        .build()
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, BuildError::TooManyTransports { count: 65 }),
         "{error}"
