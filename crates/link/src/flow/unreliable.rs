@@ -160,6 +160,7 @@ impl Unreliable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::config::UNRELIABLE_BYTES;
 
     fn packet(len: usize) -> Packet {
         Packet::new(alloc::vec![0; len])
@@ -181,15 +182,15 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_too_but_one_packet_always_fits() {
-        let config = FlowConfig {
-            unreliable_bytes: 1000,
-            ..FlowConfig::default()
-        };
+        let config = FlowConfig::default();
         let mut mailbox = Mailbox::default();
-        (0..10).for_each(|_| mailbox.push(packet(400), 400, &config));
-        assert_eq!((mailbox.packets.len(), mailbox.dropped), (2, 8));
-        mailbox.push(packet(4000), 4000, &config);
-        assert_eq!(mailbox.packets.len(), 1);
+        let quarter = UNRELIABLE_BYTES / 4;
+        (0..4).for_each(|_| mailbox.push(packet(1), quarter, &config));
+        assert_eq!((mailbox.packets.len(), mailbox.dropped), (4, 0));
+        mailbox.push(packet(1), 1, &config);
+        assert_eq!((mailbox.packets.len(), mailbox.dropped), (4, 1));
+        mailbox.push(packet(2), UNRELIABLE_BYTES + 1, &config);
+        assert_eq!((mailbox.packets.len(), mailbox.dropped), (1, 5));
         mailbox.pop();
         assert_eq!(mailbox.cost, 0);
     }

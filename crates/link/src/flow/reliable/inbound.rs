@@ -341,6 +341,7 @@ fn cost(content: &Content<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::config::{RECV_BYTES, RECV_PACKETS};
 
     const SPARE: usize = 1 << 30;
 
@@ -415,20 +416,42 @@ mod tests {
 
     #[test]
     fn bytes_close_the_window_too() {
-        let (mut inbound, mut config) = inbound();
-        config.recv_bytes = 100_000;
+        let (mut inbound, config) = inbound();
+        // Few enough packets to stay within the window of a new channel.
+        let body = alloc::vec![0; RECV_BYTES / 64];
         let mut seq = 0;
-        while receive(&mut inbound, &config, seq + 1, &[0; 10_000]) == Fate::Accepted {
+        while receive(&mut inbound, &config, seq + 1, &body) == Fate::Accepted {
             seq += 1;
             let advert = inbound.advert(SPARE, &config);
+            let room = RECV_BYTES.saturating_sub(inbound.cost()) / inbound.usual;
+            assert_eq!(inbound.limit(SPARE, &config), seq + room as u32);
             inbound.on_ack_sent(advert);
         }
-        assert!(inbound.cost() <= 125_000, "{}", inbound.cost());
-        assert!(seq >= 9);
+        let most = RECV_BYTES + RECV_BYTES / 4;
+        assert!(inbound.cost() <= most && inbound.cost() + inbound.usual > most);
         while read(&mut inbound, &config).is_some() {}
         assert_eq!(
-            receive(&mut inbound, &config, seq + 1, &[0; 10_000]),
+            receive(&mut inbound, &config, seq + 1, &body),
             Fate::Accepted
+        );
+    }
+
+    #[test]
+    fn a_reader_that_keeps_up_gets_room_for_as_many_packets_as_the_limit() {
+        let (mut inbound, config) = inbound();
+        let mut seq = 0;
+        for _ in 0..3 * RECV_PACKETS {
+            seq += 1;
+            assert_eq!(receive(&mut inbound, &config, seq, b"x"), Fate::Accepted);
+            assert!(read(&mut inbound, &config).is_some());
+        }
+        let next = seq + 1..;
+        let accepted =
+            next.take_while(|seq| receive(&mut inbound, &config, *seq, b"x") == Fate::Accepted);
+        assert_eq!(accepted.count(), RECV_PACKETS as usize);
+        assert_eq!(
+            inbound.advert(SPARE, &config).limit,
+            Some(seq + RECV_PACKETS)
         );
     }
 

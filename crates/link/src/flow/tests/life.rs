@@ -43,7 +43,9 @@ fn an_open_that_nobody_answers_times_out() {
         .flow
         .open(script.now, Open::reliable("stream"))
         .expect("opens");
-    let sent = script.pass(OPEN_TIMEOUT + ms(1));
+    script.pass(OPEN_TIMEOUT - ms(1));
+    assert_eq!(script.events(), []);
+    let sent = script.pass(ms(1));
     assert_eq!(
         script.events(),
         [ChannelEvent::Failed {
@@ -331,12 +333,16 @@ fn a_final_ack_is_repeated_while_the_channel_is_remembered() {
         .read(script.now, id)
         .expect("ended")
         .expect("the end");
-    for _ in 0..9 {
-        script.pass(ms(1000));
+    let mut repeat_after = |wait| {
+        script.pass(wait);
         script.gets(&json!({"c": 2, "seq": 2, "ack": 1, "end": true}));
         assert_eq!(script.heads()[0]["ack"], 2);
+    };
+    for _ in 0..9 {
+        repeat_after(ENDED_LINGER / 10);
     }
-    script.pass(ms(2000));
+    repeat_after(ENDED_LINGER / 10 - ms(1));
+    script.pass(ms(1));
     assert!(
         script
             .receive(&json!({"c": 2, "seq": 2, "end": true}), b"")

@@ -79,22 +79,39 @@ fn writers_are_blocked_at_the_limit_of_unsent_bytes() {
     }
 }
 
+/// A channel whose pipe has no congestion control, to a peer with room for everything.
+fn with_boundless_window(config: FlowConfig) -> (Script, ChannelId) {
+    let mut script = Script::with(config, Order::Odd);
+    script.flow.pipe_opened(
+        script.now,
+        PipeSlot(1),
+        PipeProfile {
+            reliable: true,
+            ..PipeProfile::default()
+        },
+    );
+    script.flow.pipe_selected(script.now, PipeSlot(1));
+    let id = script
+        .flow
+        .open(script.now, Open::reliable("stream"))
+        .expect("opens");
+    script.sends_by(PipeSlot(1));
+    script.gets(&json!({"c": 1, "ack": 1, "miss": [u32::MAX]}));
+    (script, id)
+}
+
 #[test]
 fn writers_are_blocked_at_the_limit_of_unacknowledged_bytes() {
-    let config = FlowConfig {
-        send_bytes: 30_000,
-        ..FlowConfig::default()
-    };
-    let mut script = Script::with(config, Order::Odd);
-    let id = script.open();
-    assert_eq!(script.flow.write(script.now, id, &[0; 40_000]), Ok(30_000));
-    assert!(!script.sends().is_empty());
-    assert_eq!(
-        script.flow.write(script.now, id, &[0; 40_000]),
-        Ok(0),
-        "sent is not acknowledged"
-    );
-    script.gets(&json!({"c": 1, "ack": 4, "miss": [2000]}));
+    let (mut script, id) = with_boundless_window(FlowConfig::default());
+    let data = alloc::vec![0; UNSENT_BYTES];
+    let mut written = 0;
+    // What was sent is not acknowledged.
+    while let taken @ 1.. = script.flow.write(script.now, id, &data).expect("open") {
+        written += taken;
+        assert!(!script.sends_by(PipeSlot(1)).is_empty());
+    }
+    assert_eq!(written, SEND_BYTES);
+    script.gets(&json!({"c": 1, "ack": 4, "miss": [60_000]}));
     assert!(script.flow.writable(id) > 2000);
 }
 
@@ -115,22 +132,7 @@ fn no_more_packets_are_in_flight_than_the_limit() {
         unsent_packets: MAX_IN_FLIGHT * 2,
         ..FlowConfig::default()
     };
-    let mut script = Script::with(config, Order::Odd);
-    script.flow.pipe_opened(
-        script.now,
-        PipeSlot(1),
-        PipeProfile {
-            reliable: true,
-            ..PipeProfile::default()
-        },
-    );
-    script.flow.pipe_selected(script.now, PipeSlot(1));
-    let id = script
-        .flow
-        .open(script.now, Open::reliable("stream"))
-        .expect("opens");
-    script.sends_by(PipeSlot(1));
-    script.gets(&json!({"c": 1, "ack": 1, "miss": [u32::MAX]}));
+    let (mut script, id) = with_boundless_window(config);
     for _ in 0..MAX_IN_FLIGHT + 100 {
         script
             .flow

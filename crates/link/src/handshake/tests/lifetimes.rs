@@ -105,9 +105,9 @@ fn a_round_that_nobody_answers_ends_after_30_s_and_is_tried_again() {
     for dialer in [0, 1] {
         let mut world = World::new().keep_reports();
         world.dial(dialer);
-        world.run_without_network(millis(29_900));
+        world.run_without_network(GIVE_UP - millis(1));
         assert_eq!(world.ends[dialer].reports, []);
-        world.run_without_network(millis(200));
+        world.run_without_network(millis(1));
         assert_eq!(world.ends[dialer].reports, [Some(DownReason::Unreachable)]);
         world.run(millis(5_000));
         assert!(world.agrees());
