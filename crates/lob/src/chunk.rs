@@ -47,14 +47,21 @@ pub fn encode_into(packet: &[u8], max_fragment: usize, out: &mut Vec<u8>) {
     if packet.is_empty() {
         return;
     }
-    let fragments = packet.chunks(max_fragment.clamp(1, MAX_FRAGMENT));
-    out.reserve(packet.len() + fragments.len() + 1);
-    for fragment in fragments {
+    out.reserve(encoded_len(packet.len(), max_fragment));
+    for fragment in packet.chunks(max_fragment.clamp(1, MAX_FRAGMENT)) {
         // At most MAX_FRAGMENT, so it fits a byte.
         out.push(fragment.len() as u8);
         out.extend_from_slice(fragment);
     }
     out.push(TERMINATOR);
+}
+
+/// How many bytes [`encode_into`] makes of a packet of so many.
+fn encoded_len(packet: usize, max_fragment: usize) -> usize {
+    match packet.div_ceil(max_fragment.clamp(1, MAX_FRAGMENT)) {
+        0 => 0,
+        fragments => packet + fragments + 1,
+    }
 }
 
 /// Cuts an encoded `stream` into frames for a transport of fixed frames of `frame` bytes (20 for

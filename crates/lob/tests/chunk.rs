@@ -163,8 +163,18 @@ fn a_blocking_writer_waits_for_any_byte_after_each_chunk() {
 fn a_writer_takes_as_much_as_allowed_and_refuses_more() {
     let mut writer = Writer::new(Framing::Stream, false);
     writer.push(b"x").unwrap();
-    writer.push(&vec![7; MAX_UNSENT - 3]).unwrap();
+    let room = MAX_UNSENT - writer.unsent();
+    // Each fragment has a length byte, and the packet a terminator.
+    let fits = room - 1 - room.div_ceil(MAX_FRAGMENT + 1);
+    assert_eq!(encoded(&vec![7; fits], MAX_FRAGMENT).len(), room);
     let unsent = writer.unsent();
+    assert_eq!(
+        writer.push(&vec![7; fits + 1]),
+        Err(ChunkError::Full { unsent })
+    );
+    writer.push(&vec![7; fits]).unwrap();
+    let unsent = writer.unsent();
+    assert_eq!(unsent, MAX_UNSENT);
     assert_eq!(writer.push(b"y"), Err(ChunkError::Full { unsent }));
     assert_eq!(writer.next_write().map(<[u8]>::len), Some(unsent));
     writer

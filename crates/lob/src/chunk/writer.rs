@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{ChunkError, MAX_FRAGMENT, encode_into, frame_len};
+use super::{ChunkError, MAX_FRAGMENT, encode_into, encoded_len, frame_len};
 
 /// Most bytes that a [`Writer`] keeps for a transport that does not take them. A packet that would
 /// exceed it is refused with [`ChunkError::Full`], except when nothing else is waiting.
@@ -72,7 +72,8 @@ impl Writer {
     /// [`ChunkError::Full`] if that would be more than [`MAX_UNSENT`].
     pub fn push(&mut self, packet: &[u8]) -> Result<(), ChunkError> {
         let unsent = self.unsent();
-        if unsent > 0 && unsent + packet.len() > MAX_UNSENT {
+        let more = encoded_len(packet.len(), self.framing.max_fragment());
+        if unsent > 0 && unsent + more > MAX_UNSENT {
             return Err(ChunkError::Full { unsent });
         }
         self.stream.drain(..self.written);
