@@ -342,6 +342,24 @@ mod tests {
     }
 
     #[test]
+    fn our_own_paths_are_told_as_far_as_they_fit() {
+        let path = udp("192.0.2.1:1000");
+        let fit = MAX_TOLD_BYTES / (path.to_string().len() + 1);
+        let last = MAX_TOLD_BYTES - (fit - 1) * (path.to_string().len() + 1) - 1;
+        let of_len = |len: usize| {
+            let frame = r#"{"type":"x","a":""}"#.len();
+            let text = alloc::format!(r#"{{"type":"x","a":"{}"}}"#, "y".repeat(len - frame));
+            text.parse::<Path>().unwrap()
+        };
+        for (len, told) in [(last, fit), (last + 1, fit - 1)] {
+            let mut paths = alloc::vec![path.clone(); fit - 1];
+            paths.push(of_len(len));
+            keep_fitting(&mut paths);
+            assert_eq!(paths.len(), told);
+        }
+    }
+
+    #[test]
     fn news_that_nobody_collects_are_bounded_and_pings_still_end() {
         let mut agent = PathAgent::new(PathConfig::default());
         agent.push_event(PathEvent::PingOver(PingId(1)));

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::json;
+use telehash_channel_stream::limits::READ_AHEAD_PACKETS;
 use telehash_channel_stream::{ByteStream, IncomingStream, LinkStreamExt as _, StreamOptions};
-use telehash_runtime::{ChannelError, Open, OpenError};
+use telehash_runtime::{ChannelError, Open, OpenError, Packet};
 use telehash_transport::impair::{Conditions, Loss};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
@@ -124,6 +125,32 @@ async fn halves_of_different_streams_do_not_reunite() {
         .unwrap()
         .into_split();
     assert!(ByteStream::reunite(reader, writer).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_takes_packets_ahead_up_to_the_limit() {
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let pair = Pair::new(move |incoming: IncomingStream| {
+        let tell = tell.clone();
+        async move {
+            let mut stream = incoming.accept().unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stream.read_u8().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            // The channel has failed: all that is left is what was taken ahead.
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.unwrap_err();
+            tell.send(1 + rest.len()).await.unwrap();
+        }
+    })
+    .await;
+    let mut channel = pair.link.open(Open::reliable("stream")).await.unwrap();
+    for _ in 0..READ_AHEAD_PACKETS + 10 {
+        channel.send(Packet::new("x")).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    channel.fail("enough");
+    assert_eq!(told.recv().await, Some(READ_AHEAD_PACKETS));
 }
 
 #[tokio::test(start_paused = true)]

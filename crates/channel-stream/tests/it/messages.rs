@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::json;
+use telehash_channel_stream::limits::DEFAULT_MAX_MESSAGE;
 use telehash_channel_stream::{
     IncomingStream, LinkStreamExt as _, Message, MessageError, StreamOptions,
 };
@@ -49,19 +50,23 @@ async fn values_of_every_kind_come_back_whole_and_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_message_larger_than_allowed_fails_the_stream() {
     let pair = Pair::new(|incoming: IncomingStream| async move {
-        let mut stream = incoming.accept_messages_of(10_000).unwrap();
-        assert!(stream.recv().await.unwrap().is_some());
+        let mut stream = incoming.accept_messages().unwrap();
+        let longest = stream.recv().await.unwrap();
+        stream.send(longest.unwrap()).await.unwrap();
         let error = stream.recv().await.unwrap_err();
+        let limit = DEFAULT_MAX_MESSAGE;
         assert!(
-            matches!(error, MessageError::TooLarge { limit: 10_000 }),
+            matches!(error, MessageError::TooLarge { limit: at } if at == limit),
             "{error}"
         );
         assert_eq!(stream.recv().await.unwrap(), None);
     })
     .await;
     let mut stream = pair.link.messages(StreamOptions::new()).await.unwrap();
-    stream.send(pattern(10_000)).await.unwrap();
-    stream.send(pattern(10_001)).await.unwrap();
+    let longest = pattern(DEFAULT_MAX_MESSAGE);
+    stream.send(longest.clone()).await.unwrap();
+    assert_eq!(stream.recv().await.unwrap(), Some(longest.into()));
+    stream.send(pattern(DEFAULT_MAX_MESSAGE + 1)).await.unwrap();
     let error = stream.recv().await.unwrap_err();
     let MessageError::Channel(error) = error else {
         panic!("{error}")

@@ -254,6 +254,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_beyond_the_limit_is_refused() {
+        let length = MAX_FRAME as u32;
+        let longest = [&length.to_be_bytes(), &vec![7; MAX_FRAME][..], &[0; 4]].concat();
+        assert_eq!(read_all(&longest).await.unwrap(), vec![7; MAX_FRAME]);
         let length = MAX_FRAME as u32 + 1;
         let error = read_all(&length.to_be_bytes()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
