@@ -1,6 +1,6 @@
 //! Constants and tests, as the sources have them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -44,7 +44,8 @@ impl Constant {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     constants: Vec<Constant>,
-    tests: BTreeSet<String>,
+    /// The texts of all tests of a name.
+    tests: BTreeMap<String, String>,
 }
 
 impl Sources {
@@ -90,8 +91,9 @@ impl Sources {
         let mut documentation = String::new();
         let mut is_test = false;
         let mut of_tests = ["tests", "fuzz"].iter().any(|word| file.contains(word));
-        let mut lines = text.lines().map(str::trim);
-        while let Some(line) = lines.next() {
+        let mut lines = text.lines();
+        while let Some(indented) = lines.next() {
+            let line = indented.trim();
             if let Some(words) = line.strip_prefix("///") {
                 documentation.push_str(words);
             } else if line.starts_with("#[") {
@@ -108,7 +110,11 @@ impl Sources {
                         limit,
                     });
                 } else if let Some(name) = function(line).filter(|_| is_test) {
-                    self.tests.insert(name.to_owned());
+                    let body = body(indented, lines.clone());
+                    self.tests
+                        .entry(name.to_owned())
+                        .or_default()
+                        .push_str(&body);
                 }
                 documentation.clear();
                 is_test = false;
@@ -127,9 +133,9 @@ impl Sources {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// Whether some crate has a test of this name.
-    pub(crate) fn has_test(&self, name: &str) -> bool {
-        self.tests.contains(name)
+    /// What the tests of this name do; `None` if no crate has one.
+    pub(crate) fn test(&self, name: &str) -> Option<&str> {
+        self.tests.get(name).map(String::as_str)
     }
 }
 
@@ -153,7 +159,7 @@ fn constant<'a>(
     let mut definition = after.to_owned();
     while !definition.ends_with(';') || unclosed(&definition) {
         definition.push(' ');
-        definition.push_str(rest.next()?);
+        definition.push_str(rest.next()?.trim());
     }
     let (kind, value) = definition.split_once('=')?;
     let value = value.trim().trim_end_matches(';');
@@ -175,6 +181,14 @@ fn function(line: &str) -> Option<&str> {
     let line = line.strip_prefix("async ").unwrap_or(line);
     let (name, _) = line.strip_prefix("fn ")?.split_once(['(', '<'])?;
     Some(name)
+}
+
+/// The lines after the one that begins a function, up to the brace that ends it.
+fn body<'a>(first: &str, rest: impl Iterator<Item = &'a str>) -> String {
+    let indent = &first[..first.len() - first.trim_start().len()];
+    let last = |line: &&str| line.trim_end() != format!("{indent}}}");
+    rest.take_while(last)
+        .fold(String::new(), |body, line| body + line + "\n")
 }
 
 /// `line` without `pub` or `pub(…)`.

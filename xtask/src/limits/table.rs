@@ -3,7 +3,7 @@
 use super::sources::Sources;
 
 /// A row: `` | `crate::NAME` | `value` unit | what happens at it | `test` | ``. Where a crate has two of that name, modules
-/// stand between.
+/// stand between. The test mentions the constant; where it does not, the row says after the test's name why.
 struct Row<'a> {
     constant: &'a str,
     value: &'a str,
@@ -67,13 +67,31 @@ impl<'a> Row<'a> {
                 "the row of {constant} does not say what happens at it"
             ));
         }
-        match code(test) {
-            Some(name) if sources.has_test(name) => None,
-            _ => Some(format!(
+        let Some(body) = code(test).and_then(|name| sources.test(name)) else {
+            return Some(format!(
                 "the row of {constant} names no test of the tree: {test}"
-            )),
-        }
+            ));
+        };
+        (!mentions(body, &found.name) && reason(test).is_none()).then(|| {
+            format!("the test of {constant} does not mention it, and its row does not say why")
+        })
     }
+}
+
+/// Whether `text` has this word, not only as a part of others.
+fn mentions(text: &str, word: &str) -> bool {
+    let inside = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(inside) && !after.is_some_and(inside)
+    })
+}
+
+/// What a cell says after its code.
+fn reason(cell: &str) -> Option<&str> {
+    let reason = cell.split('`').nth(2)?.trim();
+    (!reason.is_empty()).then_some(reason)
 }
 
 /// What the first pair of backticks encloses.

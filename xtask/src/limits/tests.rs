@@ -14,10 +14,19 @@ pub(crate) const SLOTS: [usize; 2] =
 const MAGIC: u8 = 7;
 
 #[test]
-fn a_longer_head_is_refused() {}
+fn a_longer_head_is_refused() {
+    assert!(refused(MAX_HEAD + 1));
+}
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_makes_room() {}
+async fn the_oldest_makes_room() {
+    assert_eq!(SLOTS, room());
+}
+
+#[test]
+fn is_about_something_else() {
+    assert!(NOT_MAX_HEAD < 132_767);
+}
 
 fn helper() {}
 ";
@@ -78,6 +87,17 @@ fn a_test_that_does_not_exist_is_found() {
 }
 
 #[test]
+fn a_test_that_does_not_mention_its_limit_needs_a_reason() {
+    let row = ROWS[0].replace("`a_longer_head_is_refused`", "`is_about_something_else`");
+    assert_eq!(
+        faults_of(&[&row, ROWS[1]]),
+        ["the test of lob::MAX_HEAD does not mention it, and its row does not say why"]
+    );
+    let row = row.replace("else` |", "else`: heads of that length take minutes |");
+    assert_eq!(faults_of(&[&row, ROWS[1]]), Vec::<String>::new());
+}
+
+#[test]
 fn a_row_says_what_happens_at_the_limit() {
     let row = ROWS[0].replace("| refused |", "|  |");
     assert_eq!(
@@ -92,7 +112,7 @@ fn two_limits_of_one_name_are_told_apart_by_their_modules() {
     sources.read_text(
         "link",
         "flow/config",
-        "const MAX_AGE: u8 = 1;\n#[test]\nfn it_ends() {}",
+        "const MAX_AGE: u8 = 1;\n#[test]\nfn it_ends() {\n    MAX_AGE;\n}",
     );
     sources.read_text("link", "handshake/resend", "const MAX_AGE: u8 = 2;");
     let row = |path, value| format!("| `{path}` | `{value}` | ends | `it_ends` |\n");
