@@ -75,7 +75,7 @@ pub struct PipeCapabilities {
     pub own_congestion_control: bool,
     /// Whether packets leave cloaked.
     pub cloak: CloakPolicy,
-    /// Longest silence of ours before a keepalive is due.
+    /// Longest silence before a keepalive is due: of ours, or of a peer that we send to.
     pub keepalive: Duration,
     /// The transport refuses packets when its queue is full, and says when there is room.
     pub backpressure: bool,

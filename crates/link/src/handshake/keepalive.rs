@@ -17,7 +17,10 @@ pub(crate) struct Keepalives(Vec<Pipe>);
 struct Pipe {
     slot: PipeSlot,
     interval: Duration,
+    /// When nothing will have been sent for the interval.
     due: Instant,
+    /// The same for what the peer sends, from our first packet on that it has not answered.
+    unanswered: Option<Instant>,
     validated: bool,
 }
 
@@ -29,6 +32,7 @@ impl Keepalives {
             slot,
             interval,
             due: now + interval,
+            unanswered: None,
             validated: false,
         });
     }
@@ -47,7 +51,13 @@ impl Keepalives {
     pub(crate) fn sent(&mut self, now: Instant, slot: PipeSlot) {
         if let Some(pipe) = self.get_mut(slot) {
             pipe.due = now + pipe.interval;
+            pipe.unanswered.get_or_insert(pipe.due);
         }
+    }
+
+    /// The peer is alive, whichever pipe says so.
+    pub(crate) fn heard(&mut self) {
+        self.0.iter_mut().for_each(|pipe| pipe.unanswered = None);
     }
 
     pub(crate) fn validated(&self) -> PipeSet {
@@ -60,17 +70,22 @@ impl Keepalives {
 
     /// When the next pipe is due.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.kept().map(|pipe| pipe.due).min()
+        self.kept().map(Pipe::due).min()
     }
 
-    /// The pipes on which nothing was sent for their interval. They count as sent on from now, so
-    /// that a pipe which cannot send is not asked again at once.
+    /// The pipes on which nothing was sent for their interval, or what was sent brought no answer.
+    /// They count as sent on from now, so that a pipe which cannot send is not asked again at once.
     pub(crate) fn take_due(&mut self, now: Instant) -> PipeSet {
         let mut due = PipeSet::default();
         self.kept()
-            .filter(|pipe| pipe.due <= now)
+            .filter(|pipe| pipe.due() <= now)
             .for_each(|pipe| due.insert(pipe.slot));
-        due.iter().for_each(|slot| self.sent(now, slot));
+        for slot in due.iter() {
+            if let Some(pipe) = self.get_mut(slot) {
+                pipe.unanswered = None;
+            }
+            self.sent(now, slot);
+        }
         due
     }
 
@@ -96,9 +111,16 @@ impl Keepalives {
 
     #[cfg(test)]
     pub(crate) fn rebase(&mut self, now: Instant) {
-        self.0
-            .iter_mut()
-            .for_each(|pipe| pipe.due = super::tests::rebased(pipe.due, now));
+        for pipe in &mut self.0 {
+            pipe.due = super::tests::rebased(pipe.due, now);
+            pipe.unanswered = pipe.unanswered.map(|at| super::tests::rebased(at, now));
+        }
+    }
+}
+
+impl Pipe {
+    fn due(&self) -> Instant {
+        self.unanswered.map_or(self.due, |at| at.min(self.due))
     }
 }
 
@@ -125,6 +147,21 @@ mod tests {
         assert_eq!(due(&mut pipes, START + UDP * 3 / 2), [PipeSlot(0)]);
         assert_eq!(due(&mut pipes, START + TCP), [PipeSlot(0), PipeSlot(1)]);
         assert_eq!(due(&mut pipes, START + TCP), []);
+    }
+
+    #[test]
+    fn what_is_sent_postpones_nothing_while_the_peer_is_silent() {
+        let mut pipes = Keepalives::default();
+        pipes.add(START, PipeSlot(0), UDP);
+        pipes.add(START, PipeSlot(1), TCP);
+        let second = Duration::from_secs(1);
+        (1..30).for_each(|n| pipes.sent(START + second * n, PipeSlot(0)));
+        assert_eq!(pipes.next(), Some(START + second + UDP));
+        pipes.heard();
+        assert_eq!(pipes.next(), Some(START + second * 29 + UDP));
+        (30..60).for_each(|n| pipes.sent(START + second * n, PipeSlot(0)));
+        assert_eq!(due(&mut pipes, START + second * 60), [PipeSlot(0)]);
+        assert_eq!(pipes.next(), Some(START + second * 60 + UDP));
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Rounds {
         let replaced = self.session.replace(session).is_some();
         self.failures = 0;
         self.retry = None;
+        self.pipes.heard();
         self.actions.push_back(match replaced {
             true => Action::ReplaceSession { remote },
             false => Action::Agreed { remote },
@@ -115,6 +116,7 @@ impl Rounds {
     pub(super) fn peer_is_alive(&mut self) {
         self.deadline = None;
         self.failures = 0;
+        self.pipes.heard();
         if let Some(session) = &mut self.session {
             session.probe = None;
         }

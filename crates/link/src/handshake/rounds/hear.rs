@@ -187,6 +187,7 @@ impl Rounds {
         match &self.session {
             None => self.agree(now, pipe, remote, Evidence::Handshake),
             Some(session) if session.remote == remote => {
+                self.pipes.heard();
                 self.actions.push_back(Action::Agreed { remote });
             }
             Some(_) => self.ask_back(now, unix, pipe, remote),

@@ -239,8 +239,8 @@ impl Rounds {
         self.note_all_sent();
     }
 
-    /// "A round with the same ephemeral and a higher `at`" on the pipes that need a sign of life.
-    /// If it stays unanswered it is repeated on all.
+    /// "A round with the same ephemeral and a higher `at`" on the pipes that need a sign of life, of
+    /// ours or of the peer. If it stays unanswered it is repeated on all.
     pub(super) fn keep_alive(&mut self, now: Instant, unix: u64) {
         let due = self.pipes.take_due(now);
         let Some(at) = self.begin(now, unix, Targets::all(), Purpose::Plain) else {

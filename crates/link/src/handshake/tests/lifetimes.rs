@@ -85,6 +85,39 @@ fn a_peer_that_answers_no_keepalive_for_30_s_is_gone() {
 }
 
 #[test]
+fn a_link_that_keeps_sending_to_a_dead_peer_is_down_after_a_minute() {
+    for dialer in [0, 1] {
+        let mut world = linked(dialer);
+        world.run(millis(10_000));
+        for _ in 0..119 {
+            world.talk(dialer);
+            world.run_without_network(millis(500));
+        }
+        assert!(world.ends[dialer].session().is_some());
+        world.talk(dialer);
+        world.run_without_network(millis(500));
+        assert_eq!(world.ends[dialer].reports, [None, Some(DownReason::Silent)]);
+    }
+}
+
+#[test]
+fn a_peer_that_only_listens_is_asked_for_a_sign_of_life_and_stays() {
+    for talker in [0, 1] {
+        let mut world = linked(talker);
+        let sent = world.sent;
+        for _ in 0..150 {
+            world.talk(talker);
+            world.run(SECOND * 2);
+        }
+        assert!(world.agrees());
+        assert_eq!(world.ends[talker].reports, [None], "never down");
+        // A round of the talker and its echo every 30 s, and the same of the listener.
+        let sent = world.sent - sent;
+        assert!((20..=40).contains(&sent), "{sent} handshakes");
+    }
+}
+
+#[test]
 fn an_attacker_cannot_keep_a_dead_link_up() {
     let mut world = linked(0);
     world.restart(1, true, CLOCK, true);
