@@ -240,11 +240,10 @@ impl PathAgent {
         question.heard.push(pipe);
         let rtt = now.saturating_duration_since(question.sent);
         let (purpose, via) = (question.purpose, question.via);
-        match purpose {
-            // Nobody could answer who did not get the open, and it went by this pipe alone.
-            Purpose::Check(checked) => link.validate_pipe(now, checked, rtt),
-            _ if via == Some(pipe) => link.validate_pipe(now, pipe, rtt),
-            _ => {}
+        // Only what comes back by the pipe that the open went by is a round trip through it. Channel
+        // ids can be guessed: from elsewhere, who offered us a path could answer for whoever is there.
+        if via == Some(pipe) {
+            link.validate_pipe(now, pipe, rtt);
         }
         if let Purpose::Ping(ping) = purpose {
             self.push_event(PathEvent::Pong { ping, pipe, rtt });

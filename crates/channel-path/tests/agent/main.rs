@@ -98,6 +98,21 @@ fn a_peer_cannot_aim_us_at_our_own_machine_or_at_groups() {
 }
 
 #[test]
+fn a_peer_cannot_vouch_for_an_address_from_another() {
+    let victim = "203.0.113.9:9";
+    let mut world = World::linked(&["192.0.2.1:1"], &["192.0.2.2:2"]);
+    world.run(SECOND * 2);
+    // Instead of guessing channel ids, the peer reads what goes to the victim.
+    world.overhears(1, victim);
+    world.offer(1, &paths(&[udp(victim)]));
+    world.run(SECOND * 10);
+    let pipes: Vec<_> = world.link(0).pipes().collect();
+    let there = pipes.iter().find(|pipe| world.path(pipe.id) == udp(victim));
+    assert!(there.is_some_and(|pipe| !pipe.validated), "{pipes:?}");
+    assert!(world.sent_to(victim) <= 2 + usize::from(MAX_CHECKS));
+}
+
+#[test]
 fn a_peer_on_this_machine_may_offer_addresses_of_it() {
     let mut world = World::linked(&["127.0.0.1:1"], &["127.0.0.1:2"]);
     world.run(SECOND * 2);

@@ -51,6 +51,8 @@ pub(crate) struct World {
     now: Instant,
     sides: [Side; 2],
     flights: VecDeque<Flight>,
+    /// Who receives what goes to an address that is not its own.
+    overheard: Option<(usize, SocketAddr)>,
     /// Destinations of all packets.
     sent: Vec<SocketAddr>,
     pub(crate) packets: usize,
@@ -77,6 +79,7 @@ impl World {
             now: Instant::from_micros(1),
             sides: [Side::new(1, config, first), Side::new(2, config, second)],
             flights: VecDeque::new(),
+            overheard: None,
             sent: Vec::new(),
             packets: 0,
             events: Default::default(),
@@ -124,6 +127,11 @@ impl World {
     /// From now on the side has this address instead of its first.
     pub(crate) fn moves(&mut self, side: usize, to: &str) {
         self.sides[side].here.0[0] = to.parse().unwrap();
+    }
+
+    /// From now on the side receives at its first address what goes to this one.
+    pub(crate) fn overhears(&mut self, side: usize, address: &str) {
+        self.overheard = Some((side, address.parse().unwrap()));
     }
 
     pub(crate) fn ping(&mut self, side: usize, wait: Duration) -> Result<PingId, OpenError> {
@@ -209,6 +217,10 @@ impl World {
                 mut packet,
                 ..
             } = flight;
+            let to = match self.overheard {
+                Some((side, address)) if address == to => self.sides[side].here.0[0],
+                _ => to,
+            };
             for side in &mut self.sides {
                 if let Some(at) = side.here.0.iter().position(|here| *here == to) {
                     let pipe = PipeId::socket(TransportId(u8::try_from(at).unwrap()), from);
