@@ -65,7 +65,7 @@ impl Link {
     }
 
     fn start_ping(&self, wait: Duration) -> Result<Ping<'_>, PingError> {
-        // One answer a pipe counts.
+        // One answer a pipe counts, so that there is always room.
         let (sender, pongs) = mpsc::channel(MAX_PIPES);
         let started = self.driver().run(self.shared(), |core, now| {
             if core.link.state() != LinkState::Up {

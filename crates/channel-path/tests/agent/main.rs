@@ -176,6 +176,25 @@ fn a_ping_is_answered_on_every_pipe_and_ends() {
 }
 
 #[test]
+fn of_the_answers_to_a_ping_one_a_pipe_counts() {
+    let mut world = World::linked(&["192.0.2.1:1"], &["192.0.2.2:2"]);
+    world.run(SECOND * 20);
+    world.events[0].clear();
+    world.ping(0, SECOND).unwrap();
+    let before = world.packets;
+    for _ in 0..10 {
+        world.run(SECOND / 100);
+        world.answers_again(1);
+    }
+    world.run(SECOND);
+    assert!(world.packets - before > 10, "the peer did answer again");
+    let pongs = world.events[0]
+        .iter()
+        .filter(|event| matches!(event, PathEvent::Pong { .. }));
+    assert_eq!(pongs.count(), 1);
+}
+
+#[test]
 fn more_questions_than_the_limit_are_an_error_until_some_are_over() {
     let mut world = World::linked(&["192.0.2.1:1"], &["192.0.2.2:2"]);
     world.run(SECOND * 10);

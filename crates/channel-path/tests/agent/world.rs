@@ -13,7 +13,7 @@ use telehash_e3x::{CipherSets, Identity};
 use telehash_hashname::{Csid, KeySet, Path};
 use telehash_link::{
     ChannelEvent, ChannelId, Config, Dispatch, Endpoint, Event, Instant, Link, LinkKey,
-    LinkOptions, LinkState, Open, OpenError, PathSource, PipeCapabilities, PipeId, Remote,
+    LinkOptions, LinkState, Open, OpenError, Packet, PathSource, PipeCapabilities, PipeId, Remote,
     TransportId,
 };
 
@@ -132,6 +132,14 @@ impl World {
     /// From now on the side receives at its first address what goes to this one.
     pub(crate) fn overhears(&mut self, side: usize, address: &str) {
         self.overheard = Some((side, address.parse().unwrap()));
+    }
+
+    /// The side answers once more on every path channel that it may have.
+    pub(crate) fn answers_again(&mut self, side: usize) {
+        let link = &mut self.sides[side].link.as_mut().unwrap().1;
+        for id in (1..100).filter_map(ChannelId::new) {
+            let _ = link.send(self.now, id, Packet::new(&b"again"[..]));
+        }
     }
 
     pub(crate) fn ping(&mut self, side: usize, wait: Duration) -> Result<PingId, OpenError> {

@@ -325,4 +325,18 @@ mod tests {
         }
         assert_eq!(strangers.prefixes(), MAX_STRANGER_PREFIXES);
     }
+
+    #[test]
+    fn a_full_prefix_table_does_not_forget_who_has_spent() {
+        let (mut strangers, now) = strangers();
+        let spender = pipe(255, 0, 1);
+        let all = strangers.keystream(now, spender);
+        strangers.spend_keystream(now, spender, all);
+        for n in 0..2 * MAX_STRANGER_PREFIXES {
+            let (a, b) = ((n / 256) as u8, (n % 256) as u8);
+            assert!(strangers.keystream(now, pipe(a, b, 1)) > 0);
+        }
+        assert_eq!(strangers.keystream.buckets.len(), MAX_STRANGER_PREFIXES);
+        assert_eq!(strangers.keystream(now, spender), 0);
+    }
 }
