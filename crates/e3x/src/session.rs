@@ -178,6 +178,9 @@ pub enum SealError {
     /// The other endpoint's key gives a secret that everybody knows.
     #[error("the other endpoint's key was made to be weak; nothing can be encrypted to it")]
     RemoteKey,
+    /// The library of the cipher set failed.
+    #[error("the library of the cipher set failed to encrypt; try again")]
+    Library,
 }
 
 /// Why a channel packet was not accepted. It says no more than this on purpose: never answer a peer
