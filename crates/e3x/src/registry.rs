@@ -57,6 +57,8 @@ impl CipherSets {
 impl Default for CipherSets {
     fn default() -> Self {
         let sets = Self::empty();
+        #[cfg(feature = "cs2a")]
+        let sets = sets.with(Arc::new(crate::Cs2a));
         #[cfg(feature = "cs3a")]
         let sets = sets.with(Arc::new(crate::Cs3a));
         sets
