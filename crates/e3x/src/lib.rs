@@ -116,6 +116,8 @@ mod cipher_set;
 mod cs2a;
 #[cfg(feature = "cs3a")]
 mod cs3a;
+#[cfg(feature = "cs3a")]
+mod ephemerals;
 mod exchange;
 #[cfg(any(feature = "fuzzing", all(test, feature = "cs3a", feature = "std")))]
 pub mod fuzzing;
@@ -128,6 +130,8 @@ mod replay;
 mod session;
 mod time;
 mod token;
+#[cfg(all(test, feature = "cs3a"))]
+mod work;
 
 pub use cipher_set::{CipherSet, KeyError, KeyPair, LocalKey};
 #[cfg(feature = "cs2a")]

@@ -13,23 +13,14 @@ use super::message::{self, MessageBody};
 use super::nacl::{NONCE_LEN, Nonce, PublicKey, SharedKey};
 use super::nonce::NonceSource;
 use super::session::{Agreed, Cs3aSession};
+use crate::ephemerals::{Adopted, Paired, session_id};
 use crate::{
     Exchange, ExchangeError, MessageError, Opened, Order, RemoteEphemeral, Rounds, SealError,
-    Session, SessionContext, SessionId, Token,
+    Session, SessionContext, Token,
 };
 
-/// Sessions that one of our ephemerals may start, each with another ephemeral of the peer. At the
-/// limit the exchange asks for a fresh one ([`ExchangeError::NeedsFresh`]).
-///
-/// One is what a handshake needs; the others are for a peer that restarts while ours is still
-/// young.
-pub(super) const SESSIONS_PER_EPHEMERAL: usize = 8;
-
-/// Ephemerals of the peer that an exchange has adopted. At the limit it forgets the one it adopted
-/// first, and messages with that one cost a scalar multiplication again.
-///
-/// One is the peer's present one; the others are for one that a replayed message brought up.
-pub(super) const ADOPTED_EPHEMERALS: usize = 4;
+/// What session ids are hashed with.
+const SESSION_LABEL: &[u8] = b"telehash/cs3a/session";
 
 #[derive(Debug)]
 pub(super) struct Cs3aExchange {
@@ -42,9 +33,9 @@ pub(super) struct Cs3aExchange {
     /// Our ephemeral with the remote identity: encrypts our messages.
     outgoing: Option<SharedKey>,
     /// The adopted ephemerals, and our identity with each: decrypt the peer's messages.
-    incoming: Vec<(RemoteEphemeral, SharedKey)>,
+    incoming: Adopted<SharedKey>,
     /// The ephemerals of the peer that our present one has made sessions with.
-    sessions: Vec<PublicKey>,
+    sessions: Paired<PublicKey>,
 }
 
 impl Cs3aExchange {
@@ -62,8 +53,8 @@ impl Cs3aExchange {
             ephemeral,
             identities: None,
             outgoing: None,
-            incoming: Vec::new(),
-            sessions: Vec::new(),
+            incoming: Adopted::new(),
+            sessions: Paired::new(),
         })
     }
 
@@ -89,19 +80,17 @@ impl Cs3aExchange {
         nonces: NonceSource,
     ) -> Result<Cs3aSession, ExchangeError> {
         let theirs = self.their_key(remote)?;
-        if self.sessions.contains(&theirs) || self.sessions.len() >= SESSIONS_PER_EPHEMERAL {
-            return Err(ExchangeError::NeedsFresh);
-        }
+        self.sessions.check(&theirs)?;
         let agreement = self
             .ephemeral
             .agree(&theirs)
             .ok_or(ExchangeError::WeakAgreement)?;
-        self.sessions.push(theirs);
+        self.sessions.add(theirs);
         let ours = &self.ephemeral.public;
         let agreed = Agreed {
             outgoing: channel_key(&agreement, ours, &theirs),
             incoming: channel_key(&agreement, &theirs, ours),
-            id: session_id(ours, &theirs),
+            id: session_id(SESSION_LABEL, ours, &theirs),
             local: self.token(),
             local_head_only: self.head_only_token(),
             remote: remote.token(),
@@ -162,11 +151,7 @@ impl Exchange for Cs3aExchange {
         if *message.key == self.ephemeral.public {
             return Err(MessageError::OwnEphemeral);
         }
-        let adopted = self
-            .incoming
-            .iter()
-            .find(|(remote, _)| remote.key() == message.key);
-        match adopted {
+        match self.incoming.find(message.key) {
             Some((remote, agreement)) => {
                 let inner = message.decrypt(agreement).ok_or(MessageError::Forged)?;
                 Ok(Opened::new(inner, remote.clone()))
@@ -196,13 +181,7 @@ impl Exchange for Cs3aExchange {
             .secret()
             .try_into()
             .map_err(|_| ExchangeError::OtherSet)?;
-        self.incoming
-            .retain(|(known, _)| known.key() != remote.key());
-        if self.incoming.len() >= ADOPTED_EPHEMERALS {
-            self.incoming.remove(0);
-        }
-        self.incoming
-            .push((remote.clone(), SharedKey::new(agreement)));
+        self.incoming.adopt(remote, SharedKey::new(agreement));
         Ok(())
     }
 
@@ -247,22 +226,7 @@ fn channel_key(agreement: &SharedKey, from: &PublicKey, to: &PublicKey) -> Share
     )
 }
 
-/// The same whichever side asks.
-fn session_id(ours: &PublicKey, theirs: &PublicKey) -> SessionId {
-    let (first, second) = if ours < theirs {
-        (ours, theirs)
-    } else {
-        (theirs, ours)
-    };
-    let digest = Sha256::new()
-        .chain_update(b"telehash/cs3a/session")
-        .chain_update(first)
-        .chain_update(second)
-        .finalize();
-    SessionId::from_bytes(prefix(&digest.into()))
-}
-
-/// The half of a key or digest that tokens and ids are made of.
+/// The half of a key that tokens are made of.
 fn prefix(bytes: &[u8; 32]) -> [u8; Token::LEN] {
     core::array::from_fn(|i| bytes[i])
 }

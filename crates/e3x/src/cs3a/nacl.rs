@@ -94,7 +94,7 @@ pub(super) fn is_sound(public: &PublicKey) -> bool {
 /// The public key that belongs to a secret key. One scalar multiplication with the base point.
 pub(super) fn public_key(secret: &[u8; KEY_LEN]) -> PublicKey {
     #[cfg(test)]
-    work::count_base();
+    crate::work::count_base();
     let mut public = [0; KEY_LEN];
     crypto_scalarmult_base(&mut public, secret);
     public
@@ -104,7 +104,7 @@ pub(super) fn public_key(secret: &[u8; KEY_LEN]) -> PublicKey {
 /// multiplication.
 pub(super) fn agree(secret: &[u8; KEY_LEN], public: &PublicKey) -> Option<SharedKey> {
     #[cfg(test)]
-    work::count_agreement();
+    crate::work::count_agreement();
     let mut key = crypto_box_beforenm(public, secret).ok()?;
     let shared = SharedKey::new(key);
     key.zeroize();
@@ -139,48 +139,4 @@ pub(super) fn onetimeauth_fits(key: &SharedKey, data: &[u8], mac: &Mac) -> bool 
     // The right MAC for what a forger sent must not be left lying about.
     expected.zeroize();
     fits
-}
-
-/// Counts the public-key work of a test, so that the table on the crate's first page can be held
-/// to.
-#[cfg(test)]
-pub(super) mod work {
-    use core::cell::Cell;
-
-    std::thread_local! {
-        static DONE: Cell<Work> = const { Cell::new(Work { agreements: 0, bases: 0 }) };
-    }
-
-    /// Scalar multiplications, those with the base point apart.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(in super::super) struct Work {
-        pub(in super::super) agreements: u32,
-        pub(in super::super) bases: u32,
-    }
-
-    /// What `action` costs.
-    pub(in super::super) fn of<T>(action: impl FnOnce() -> T) -> (T, Work) {
-        let before = DONE.get();
-        let result = action();
-        let after = DONE.get();
-        let work = Work {
-            agreements: after.agreements - before.agreements,
-            bases: after.bases - before.bases,
-        };
-        (result, work)
-    }
-
-    pub(super) fn count_agreement() {
-        DONE.set(Work {
-            agreements: DONE.get().agreements + 1,
-            ..DONE.get()
-        });
-    }
-
-    pub(super) fn count_base() {
-        DONE.set(Work {
-            bases: DONE.get().bases + 1,
-            ..DONE.get()
-        });
-    }
 }

@@ -3,8 +3,8 @@
 use telehash_hashname::Hashname;
 
 use super::*;
-use crate::cs3a::exchange::ADOPTED_EPHEMERALS;
-use crate::cs3a::nacl::work::{self, Work};
+use crate::ephemerals::ADOPTED_EPHEMERALS;
+use crate::work::{self, Work};
 use crate::{CipherSet, Cs3a, LocalKey, Outer, SessionContext};
 
 const NOTHING: Work = Work {

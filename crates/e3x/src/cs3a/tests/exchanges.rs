@@ -3,7 +3,7 @@
 use telehash_hashname::{Csid, Hashname};
 
 use super::*;
-use crate::cs3a::exchange::SESSIONS_PER_EPHEMERAL;
+use crate::ephemerals::SESSIONS_PER_EPHEMERAL;
 use crate::{ExchangeError, RemoteEphemeral, Rounds, SessionContext};
 
 /// The ephemeral of somebody else, as if from a message.
