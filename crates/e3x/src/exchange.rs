@@ -46,6 +46,18 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// How this set's ephemeral keys live.
     fn rounds(&self) -> Rounds;
 
+    /// Whether the MACs of this set are short enough to be guessed over the network (CS1a, CS1c:
+    /// four bytes).
+    ///
+    /// A message with a guessed MAC is full impersonation. Whoever calls
+    /// [`verify`](Self::verify) for messages from the network limits how often it may fail for one
+    /// claimed identity, and leaves messages out of it that carry the ephemeral of a live session
+    /// (cipher-sets.md, Nonces, replay and failures). Failures of channel packets are counted by
+    /// [`Session::exhausted`].
+    fn weak_mac(&self) -> bool {
+        false
+    }
+
     /// Seals an inner packet (the bytes of a LOB) into a complete outer message packet, `LOB(HEAD =
     /// csid, BODY)`.
     ///

@@ -82,12 +82,14 @@ pub trait Session: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]. A packet that does not authenticate leaves the session and the packet
-    /// unchanged. Of one that was [replayed](OpenError::Replayed) the packet may be decrypted; drop
+    /// [`OpenError`]. A packet that does not authenticate leaves the packet unchanged, and the
+    /// session but for a count of them ([`exhausted`](Self::exhausted)). Of one that was [replayed](OpenError::Replayed) the packet may be decrypted; drop
     /// it.
     fn open(&mut self, now: Instant, packet: &mut [u8]) -> Result<Range<usize>, OpenError>;
 
-    /// Whether this session can seal no more packets under its keys and has to be replaced.
+    /// Whether this session has to be replaced: it can seal no more packets under its keys, its
+    /// peer cannot, or in a set with [weak MACs](crate::Exchange::weak_mac) too many packets came
+    /// that did not authenticate. What it still can do it does.
     fn exhausted(&self) -> bool;
 
     /// The secret that lets another session continue this one. Only CS42 has it.
