@@ -57,6 +57,10 @@ impl CipherSets {
 impl Default for CipherSets {
     fn default() -> Self {
         let sets = Self::empty();
+        #[cfg(feature = "cs1a")]
+        let sets = sets.with(Arc::new(crate::Cs1a));
+        #[cfg(feature = "cs1c")]
+        let sets = sets.with(Arc::new(crate::Cs1c));
         #[cfg(feature = "cs2a")]
         let sets = sets.with(Arc::new(crate::Cs2a));
         #[cfg(feature = "cs3a")]
