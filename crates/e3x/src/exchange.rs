@@ -111,6 +111,14 @@ pub trait Exchange: fmt::Debug + Send + Sync {
         rng: &mut dyn CryptoRng,
     ) -> Result<Box<dyn Session>, ExchangeError>;
 
+    /// Erases our ephemeral key, and whatever was computed with it, now: its round gave up. Nothing
+    /// can be sealed or derived until [`fresh`](Self::fresh); messages can still be
+    /// [opened](Self::open) and [verified](Self::verify).
+    ///
+    /// A set that keeps its ephemeral for the life of a session needs no such thing and does
+    /// nothing.
+    fn erase(&mut self) {}
+
     /// Replaces our ephemeral key, and with it our token, by a new one and erases the old; sessions
     /// that were derived go on. See [`rounds`](Self::rounds) for when to call it.
     ///

@@ -256,7 +256,7 @@ impl End {
             config,
             identity.clone(),
             now,
-            1_800_000_000,
+            Duration::from_secs(1_800_000_000),
             [seed + 10; 32],
         );
         Self {

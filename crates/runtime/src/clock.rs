@@ -9,18 +9,18 @@ use tokio::time;
 /// How often the time of day is compared, at most.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
 
-/// Seconds by which the time of day may differ from what we expect before anyone is told.
-const TOLERANCE: u64 = 2;
+/// By how much the time of day may differ from what we expect before anyone is told.
+const TOLERANCE: Duration = Duration::from_secs(2);
 
-/// Seconds by which the time of day is ahead if this machine slept, rather than its clock being
+/// By how much the time of day is ahead if this machine slept, rather than its clock being
 /// corrected.
-const SLEPT: u64 = 15;
+const SLEPT: Duration = Duration::from_secs(15);
 
 /// The clock of one endpoint. Follows tokio's, so that a test with paused time is deterministic.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: time::Instant,
-    /// Time of day at the origin, in seconds, as it was last found.
+    /// Time of day at the origin, in milliseconds, as it was last found.
     unix_at_origin: AtomicU64,
     /// When it was last compared, in microseconds since the origin.
     compared: AtomicU64,
@@ -30,8 +30,8 @@ pub(crate) struct Clock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Drift {
     pub(crate) now: Instant,
-    /// Seconds since 1970 at `now`.
-    pub(crate) unix: u64,
+    /// Time since 1970 at `now`.
+    pub(crate) unix: Duration,
     /// The machine slept: its network is probably another one.
     pub(crate) woke_up: bool,
 }
@@ -40,7 +40,7 @@ impl Clock {
     pub(crate) fn new() -> Self {
         Self {
             origin: time::Instant::now(),
-            unix_at_origin: AtomicU64::new(time_of_day()),
+            unix_at_origin: AtomicU64::new(millis(time_of_day())),
             compared: AtomicU64::new(0),
         }
     }
@@ -50,9 +50,9 @@ impl Clock {
         Instant::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Seconds since 1970 when this clock was made.
-    pub(crate) fn unix_at_origin(&self) -> u64 {
-        self.unix_at_origin.load(Ordering::Relaxed)
+    /// Time since 1970 when this clock was made.
+    pub(crate) fn unix_at_origin(&self) -> Duration {
+        Duration::from_millis(self.unix_at_origin.load(Ordering::Relaxed))
     }
 
     pub(crate) fn to_tokio(&self, instant: Instant) -> time::Instant {
@@ -75,14 +75,14 @@ impl Clock {
         self.compare(now, time_of_day())
     }
 
-    fn compare(&self, now: Instant, unix: u64) -> Option<Drift> {
-        let passed = now.as_micros() / 1_000_000;
+    fn compare(&self, now: Instant, unix: Duration) -> Option<Drift> {
+        let passed = Duration::from_micros(now.as_micros());
         let expected = self.unix_at_origin() + passed;
         if unix.abs_diff(expected) <= TOLERANCE {
             return None;
         }
         self.unix_at_origin
-            .store(unix.saturating_sub(passed), Ordering::Relaxed);
+            .store(millis(unix.saturating_sub(passed)), Ordering::Relaxed);
         Some(Drift {
             now,
             unix,
@@ -91,16 +91,24 @@ impl Clock {
     }
 }
 
-/// Seconds since 1970; zero before.
-fn time_of_day() -> u64 {
+/// Time since 1970; zero before.
+fn time_of_day() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
 
     fn seconds(seconds: u64) -> Instant {
         Instant::from_micros(seconds * 1_000_000)
@@ -110,17 +118,17 @@ mod tests {
     async fn a_clock_that_is_set_anew_is_noticed_once() {
         let clock = Clock::new();
         let start = clock.unix_at_origin();
-        assert_eq!(clock.compare(seconds(100), start + 101), None);
-        let back = clock.compare(seconds(100), start + 40).unwrap();
+        assert_eq!(clock.compare(seconds(100), start + secs(101)), None);
+        let back = clock.compare(seconds(100), start + secs(40)).unwrap();
         assert_eq!(
             back,
             Drift {
                 now: seconds(100),
-                unix: start + 40,
+                unix: start + secs(40),
                 woke_up: false
             }
         );
-        assert_eq!(clock.compare(seconds(110), start + 50), None);
+        assert_eq!(clock.compare(seconds(110), start + secs(50)), None);
     }
 
     #[tokio::test]
@@ -129,7 +137,7 @@ mod tests {
         let start = clock.unix_at_origin();
         assert!(
             clock
-                .compare(seconds(10), start + 10 + SLEPT)
+                .compare(seconds(10), start + secs(10) + SLEPT)
                 .unwrap()
                 .woke_up
         );

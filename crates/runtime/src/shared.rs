@@ -195,7 +195,7 @@ impl Shared {
         let Some(Drift { now, unix, woke_up }) = self.clock.drift() else {
             return;
         };
-        tracing::debug!(unix, woke_up, "the time of day changed");
+        tracing::debug!(?unix, woke_up, "the time of day changed");
         self.endpoint().set_clock(now, unix);
         for driver in self.links() {
             let _ = driver.run(self, |core, _| core.link.set_clock(now, unix));

@@ -18,7 +18,7 @@ use telehash_link::{
 };
 
 const FLIGHT: Duration = Duration::from_millis(1);
-const UNIX: u64 = 1_800_000_000;
+const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
 struct Side {
     endpoint: Endpoint,

@@ -6,6 +6,7 @@ mod strangers;
 mod tests;
 
 use alloc::{boxed::Box, collections::BTreeSet, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use hashbrown::HashMap;
 use rand_chacha::ChaCha20Rng;
@@ -93,14 +94,14 @@ pub struct EndpointStats {
 impl Endpoint {
     /// An endpoint of `identity`.
     ///
-    /// `unix` is the time of day at `now`, in seconds; `seed` must be secret and never used before:
+    /// `unix` is the time of day at `now`, since 1970; `seed` must be secret and never used before:
     /// all randomness of the endpoint and its links comes from it.
     #[must_use]
     pub fn new(
         config: Config,
         identity: Identity,
         now: Instant,
-        unix: u64,
+        unix: Duration,
         seed: [u8; 32],
     ) -> Self {
         let strangers = Strangers::new(config.strangers, now);
@@ -132,8 +133,8 @@ impl Endpoint {
         &self.identity
     }
 
-    /// The time of day changed: it is `unix` seconds at `now`. Tell the links too.
-    pub fn set_clock(&mut self, now: Instant, unix: u64) {
+    /// The time of day changed: at `now` it is `unix`, the time since 1970. Tell the links too.
+    pub fn set_clock(&mut self, now: Instant, unix: Duration) {
         self.clock = Clock::new(now, unix);
     }
 

@@ -35,7 +35,8 @@ impl Scene {
             || Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng).unwrap();
         let (ours, stranger) = (identity(), identity());
         let victim = ours.keys().clone();
-        let endpoint = Endpoint::new(Config::default(), ours, START, UNIX, [7; 32]);
+        let unix = Duration::from_secs(UNIX);
+        let endpoint = Endpoint::new(Config::default(), ours, START, unix, [7; 32]);
         Self {
             endpoint,
             stranger,

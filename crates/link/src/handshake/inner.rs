@@ -6,7 +6,8 @@ use alloc::{
 };
 
 use serde_json::{Map, Value};
-use telehash_hashname::{Csid, KeySet, KeySetError};
+use telehash_e3x::SessionId;
+use telehash_hashname::{Csid, KeySet, KeySetError, base32};
 use telehash_lob::{JsonError, Lob, LobError};
 
 use super::{at::MAX_AT, attached};
@@ -14,7 +15,8 @@ use super::{at::MAX_AT, attached};
 /// Limit: bytes of an inner packet, received or sent. A longer one is refused before it is read.
 pub const MAX_INNER_PACKET: usize = 8_000;
 
-/// Limit: fields of an inner packet beside `type`, `at`, `z` and `hc`. One with more is refused.
+/// Limit: fields of an inner packet beside `type`, `at`, `z`, `hc` and `cont`. One with more is
+/// refused.
 pub const MAX_EXTRA_FIELDS: usize = 16;
 
 /// Limit: bytes of a handshake's type. A longer one is refused.
@@ -36,6 +38,8 @@ pub struct HandshakeMessage {
     pub z: Option<u64>,
     /// The sender takes channel packets that are cloaked only at their head (packets.md, `hc`).
     pub hc: bool,
+    /// The session that this handshake renews, if the cipher set can (cipher-sets.md, CS42).
+    pub cont: Option<SessionId>,
     /// All other fields, in their order.
     pub extra: Map<String, Value>,
     /// The BODY: the token of a `jwt`, whatever an application sends. Empty in a `link`, whose keys
@@ -99,6 +103,7 @@ impl HandshakeMessage {
             at,
             z: None,
             hc: false,
+            cont: None,
             extra: Map::new(),
             body: Vec::new(),
         }
@@ -121,6 +126,7 @@ impl HandshakeMessage {
         let at = take_at(&mut extra)?;
         let z = extra.shift_remove("z").and_then(|z| z.as_u64());
         let hc = extra.shift_remove("hc").is_some_and(|hc| hc == 1);
+        let cont = extra.shift_remove("cont").as_ref().and_then(session_id);
         if extra.len() > MAX_EXTRA_FIELDS {
             return Err(HandshakeError::TooManyFields {
                 fields: extra.len(),
@@ -142,6 +148,7 @@ impl HandshakeMessage {
             at,
             z,
             hc,
+            cont,
             extra,
             body,
         })
@@ -169,6 +176,10 @@ impl HandshakeMessage {
         if self.hc {
             head.insert("hc".to_string(), 1.into());
         }
+        if let Some(cont) = self.cont {
+            let id = base32::encode(cont.as_bytes());
+            head.insert("cont".to_string(), id.into());
+        }
         for (name, value) in &self.extra {
             head.entry(name.clone()).or_insert_with(|| value.clone());
         }
@@ -181,6 +192,12 @@ impl HandshakeMessage {
             len => Err(HandshakeError::TooLong { len }),
         }
     }
+}
+
+/// What `cont` names; nothing if it is no session id.
+fn session_id(cont: &Value) -> Option<SessionId> {
+    let bytes = base32::decode(cont.as_str()?).ok()?;
+    bytes.try_into().ok().map(SessionId::from_bytes)
 }
 
 fn take_type(head: &mut Map<String, Value>) -> Result<String, HandshakeError> {

@@ -29,3 +29,32 @@ pub(crate) const CHALLENGE_SPREAD: u8 = 64;
 /// lives. One place is left to sessions; when a further one is agreed all are erased with our
 /// ephemeral, and a new round begins. That bounds what the caller keeps to never use a pair twice.
 pub(crate) const MAX_DERIVED: usize = 3;
+
+/// Limit: sessions that no packet has authenticated in (cipher-sets.md, CS42: "at most 2 unconfirmed
+/// sessions"). A further one takes the place of one that came to be in the same way, else of the
+/// oldest.
+pub(crate) const MAX_UNCONFIRMED: usize = 2;
+
+/// Limit: how long a session may stay unconfirmed; then it is erased.
+pub(crate) const UNCONFIRMED_LIFE: Duration = Duration::from_secs(30);
+
+/// Limit: how long the keys of a session that was renewed still receive; then they are erased.
+pub(crate) const RENEWED_LINGER: Duration = Duration::from_secs(10);
+
+/// Limit: how long a session that is used lasts until it is renewed, jitter not counted.
+pub(crate) const RENEW_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Limit: shortest time from a session, or from a renewal that failed, to the next renewal. What
+/// asks for one earlier waits.
+pub(crate) const RENEW_PAUSE: Duration = Duration::from_secs(30);
+
+/// Limit: how long pings may stay unanswered; then the session is renewed.
+pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Limit: how long nothing may authenticate in a session; then a ping asks for a sign of life, at
+/// the latest when as much time has passed again.
+pub(crate) const LISTEN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Limit: how many milliseconds the `at` of a round may be behind our clock, where it counts these;
+/// an older one is not answered but challenged.
+pub(crate) const MAX_BEHIND_MILLIS: u64 = 120_000;

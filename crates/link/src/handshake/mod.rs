@@ -27,10 +27,13 @@
 mod actions;
 mod at;
 mod attached;
+mod forced;
+mod fresh;
 mod inner;
 mod jitter;
 mod keepalive;
 mod limits;
+mod machine;
 mod message_set;
 mod resend;
 mod rounds;
@@ -40,8 +43,13 @@ mod tests;
 
 pub(crate) use self::{
     actions::{Action, SendKind, Target},
-    rounds::Rounds,
+    machine::{Arrived, Machine, Step},
 };
+pub(crate) mod renewal {
+    //! What the machine for fresh ephemerals asks for.
+
+    pub(crate) use super::fresh::{Action, Channels, PING, PONG};
+}
 pub use self::{
     at::MAX_AT,
     inner::{

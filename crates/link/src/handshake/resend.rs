@@ -29,6 +29,9 @@ const OURS: [u16; 10] = [
     300, 700, 1_500, 3_000, 5_000, 8_000, 12_000, 16_000, 21_000, 26_000,
 ];
 
+/// The same for the pings that confirm a session, or look for a peer that has fallen silent.
+const PINGS: [u16; 4] = [1_000, 3_000, 7_000, 15_000];
+
 /// The repetitions of one round that are still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schedule {
@@ -80,6 +83,43 @@ impl Schedule {
     }
 }
 
+/// The repetitions of a ping that are still to come: "again at 1, 3, 7, 15 s".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pings {
+    step: u8,
+    due: Instant,
+}
+
+impl Pings {
+    /// For a ping that goes out now.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            step: 0,
+            due: now + millis(PINGS[0]),
+        }
+    }
+
+    /// When the next repetition is due.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// What is left after the repetition that is due.
+    pub(crate) fn advance(self, now: Instant) -> Option<Self> {
+        let at = usize::from(self.step);
+        let (last, next) = (PINGS.get(at)?, PINGS.get(at + 1)?);
+        Some(Self {
+            step: self.step + 1,
+            due: now + millis(next - last),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn rebase(&mut self, now: Instant) {
+        self.due = super::tests::rebased(self.due, now);
+    }
+}
+
 fn table(ours: bool) -> &'static [u16] {
     if ours { &OURS } else { &FOREIGN }
 }
@@ -101,6 +141,14 @@ impl Throttle {
         Self {
             left: MAX_REPEATS,
             next: now + REPEAT_INTERVAL,
+        }
+    }
+
+    /// For something that did not go out yet and may at once.
+    pub(crate) fn at_once(now: Instant) -> Self {
+        Self {
+            left: MAX_REPEATS,
+            next: now,
         }
     }
 

@@ -12,9 +12,9 @@ use telehash_e3x::{Instant, Order, Token};
 
 use self::{
     agreement::Agreement,
-    send::{Echo, Forced, OwnRound, Purpose},
+    send::{Echo, OwnRound, Purpose},
 };
-use super::{actions::Action, keepalive::Keepalives, targets::Targets};
+use super::{actions::Action, forced::Forced, keepalive::Keepalives, targets::Targets};
 use crate::{DownReason, PipeSlot};
 
 /// The state of the handshakes with one peer, for cipher sets that keep one ephemeral per exchange.

@@ -20,6 +20,11 @@ impl PipeSet {
         self.0 & bit(slot) != 0
     }
 
+    /// Those that are not in `other`.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = PipeSlot> {
         (0..64)
             .map(PipeSlot)

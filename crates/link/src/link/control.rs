@@ -1,8 +1,9 @@
-//! Follows the round machine: seals what it sends, derives what it agrees on, reports what it says.
+//! Follows the machine for kept ephemerals: seals what it sends, derives what it agrees on, reports
+//! what it says.
 
 use alloc::vec::Vec;
 
-use telehash_e3x::{Instant, RemoteEphemeral, Token};
+use telehash_e3x::{Instant, RemoteEphemeral, SessionId, Token};
 use telehash_lob::Compression;
 
 use super::{Link, transmit::Queued};
@@ -15,8 +16,8 @@ use crate::{
 /// What both ends' newest handshakes offer (packets.md: `z`, `hc`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Agreeable {
-    compression: Compression,
-    head_only: bool,
+    pub(super) compression: Compression,
+    pub(super) head_only: bool,
 }
 
 /// Handshakes as they were sealed, for repetitions with the same bytes.
@@ -28,25 +29,26 @@ pub(super) struct Sealed {
 }
 
 impl Link {
-    /// Does what the round machine asks for, until it asks no more.
-    pub(super) fn follow_rounds(&mut self, now: Instant) {
-        while let Some(action) = self.rounds.poll_action() {
-            match action {
-                Action::Send { at, to, kind } => self.send_handshake(now, at, to, kind),
-                Action::Candidate { remote } => self.derive(remote),
-                Action::Agreed { remote } => self.agreed(now, remote),
-                Action::ReplaceSession { remote } => self.replaced(now, remote),
-                Action::Confirmed => self.confirmed(),
-                Action::PipeAnswered(slot) => self.pipe_answered(now, slot),
-                Action::Down(reason) => self.went_down(now, reason),
-                Action::FreshEphemeral => self.fresh_ephemeral(),
-                Action::RememberAt(at) => self.push_event(Event::RememberAt(at)),
-            }
+    /// Does what the machine for kept ephemerals asks for.
+    pub(super) fn follow_kept(&mut self, now: Instant, action: Action) {
+        match action {
+            Action::Send { at, to, kind } => self.send_handshake(now, at, to, kind),
+            Action::Candidate { remote } => self.derive(remote),
+            Action::Agreed { remote } => self.agreed(now, remote),
+            Action::ReplaceSession { remote } => self.replaced(now, remote),
+            Action::Confirmed => self.came_up(),
+            Action::PipeAnswered(slot) => self.pipe_answered(now, slot),
+            Action::Down(reason) => self.went_down(now, reason),
+            Action::FreshEphemeral => self.fresh_ephemeral(),
+            Action::RememberAt(at) => self.push_event(Event::RememberAt(at)),
         }
     }
 
     /// Keeps an authenticated ephemeral of the peer; its handshakes take the fast lane from now on.
     pub(super) fn learn(&mut self, ephemeral: &RemoteEphemeral) {
+        if self.sessions.uses_fresh() {
+            return self.sessions.hear(ephemeral);
+        }
         let token = ephemeral.token();
         if self.sessions.knows(token) {
             return;
@@ -88,17 +90,26 @@ impl Link {
         let Some(packet) = self.handshake_bytes(at, kind) else {
             return;
         };
-        let targets: Vec<PipeSlot> = match to {
+        self.queue_handshake(to, &packet);
+    }
+
+    /// Queues a sealed handshake for each pipe that it goes to.
+    pub(super) fn queue_handshake(&mut self, to: Target, packet: &[u8]) {
+        for slot in self.slots_of(to) {
+            self.stats.handshakes_sent += 1;
+            self.queue(slot, Queued::Plain(packet.to_vec()));
+        }
+    }
+
+    /// The pipes of a target.
+    pub(super) fn slots_of(&self, to: Target) -> Vec<PipeSlot> {
+        match to {
             Target::Pipe(slot) | Target::PacketSource(slot) => Vec::from([slot]),
             Target::AllPipes => self.pipes.iter().map(|(slot, _)| slot).collect(),
             Target::ValidatedPipes => {
                 let validated = self.pipes.iter().filter(|(_, pipe)| pipe.validated());
                 validated.map(|(slot, _)| slot).collect()
             }
-        };
-        for slot in targets {
-            self.stats.handshakes_sent += 1;
-            self.queue(slot, Queued::Plain(packet.clone()));
         }
     }
 
@@ -113,11 +124,7 @@ impl Link {
         if let Some((_, packet)) = kept.filter(|(sealed_at, _)| *sealed_at == at) {
             return Some(packet.clone());
         }
-        let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
-        let z = self.config.compression.z();
-        message.z = (z != 0).then_some(z);
-        message.hc = self.config.head_only_cloak;
-        let inner = message.to_bytes(self.csid()).ok()?;
+        let inner = self.link_message(at, None)?;
         let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
         match kind {
             SendKind::Round | SendKind::Resend | SendKind::Keepalive => {
@@ -128,9 +135,19 @@ impl Link {
         Some(packet)
     }
 
+    /// The inner packet of a `link` message with what we offer.
+    pub(super) fn link_message(&self, at: u64, cont: Option<SessionId>) -> Option<Vec<u8>> {
+        let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
+        let z = self.config.compression.z();
+        message.z = (z != 0).then_some(z);
+        message.hc = self.config.head_only_cloak;
+        message.cont = cont;
+        message.to_bytes(self.csid()).ok()
+    }
+
     /// The echo of our round came in by this pipe. Before there is a session that measures its round
     /// trip.
-    fn pipe_answered(&mut self, now: Instant, slot: PipeSlot) {
+    pub(super) fn pipe_answered(&mut self, now: Instant, slot: PipeSlot) {
         let sent = self
             .round_sent
             .take()
@@ -175,14 +192,15 @@ impl Link {
         self.select_pipe(now);
     }
 
-    fn confirmed(&mut self) {
+    /// The session may be reported.
+    pub(super) fn came_up(&mut self) {
         if self.state != LinkState::Up {
             self.state = LinkState::Up;
             self.push_event(Event::Up);
         }
     }
 
-    fn went_down(&mut self, now: Instant, reason: DownReason) {
+    pub(super) fn went_down(&mut self, now: Instant, reason: DownReason) {
         self.flow.reset(now, ChannelError::LinkDown);
         self.state = LinkState::Down;
         self.push_event(Event::Down(reason));
@@ -209,6 +227,8 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
     use telehash_e3x::{CipherSets, Identity};
@@ -224,7 +244,8 @@ mod tests {
             || Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng).unwrap();
         let (ours, theirs) = (identity(), identity());
         let now = Instant::from_micros(1);
-        let mut endpoint = Endpoint::new(Config::default(), ours, now, 1_800_000_000, [7; 32]);
+        let unix = Duration::from_secs(1_800_000_000);
+        let mut endpoint = Endpoint::new(Config::default(), ours, now, unix, [7; 32]);
         let options = LinkOptions::default();
         let (_, mut link) = endpoint.connect(now, theirs.keys(), options).unwrap();
 

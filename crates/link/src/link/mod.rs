@@ -1,6 +1,8 @@
 //! A link: one private connection to one other endpoint.
 
 mod control;
+mod fresh_keys;
+mod handshakes;
 mod pipes;
 mod receive;
 mod sessions;
@@ -31,7 +33,7 @@ pub use self::{
 use crate::{
     ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, LinkState, Open, OpenError,
     Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
-    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Rounds,
+    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Machine,
 };
 
 /// A private, encrypted link to one other endpoint (links.md, channels.md).
@@ -49,7 +51,7 @@ pub struct Link {
     hashname: Hashname,
     keys: KeySet,
     sessions: Sessions,
-    rounds: Rounds,
+    rounds: Machine,
     flow: Flow,
     pipes: Pipes,
     /// Sealed packets that wait for the transport: handshakes, and what did not fit a batch.
@@ -88,17 +90,18 @@ impl LinkOptions {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     at: Instant,
-    unix: u64,
+    unix: Duration,
 }
 
 impl Clock {
-    pub(crate) fn new(at: Instant, unix: u64) -> Self {
+    pub(crate) fn new(at: Instant, unix: Duration) -> Self {
         Self { at, unix }
     }
 
-    /// Seconds since 1970 at `now`.
-    pub(crate) fn unix(&self, now: Instant) -> u64 {
-        self.unix + now.saturating_duration_since(self.at).as_secs()
+    /// The time since 1970 at `now`.
+    pub(crate) fn unix(&self, now: Instant) -> Duration {
+        self.unix
+            .saturating_add(now.saturating_duration_since(self.at))
     }
 }
 
@@ -125,18 +128,16 @@ impl Link {
             exchange,
         } = parts;
         let order = exchange.order();
-        let token = exchange.token();
-        let sessions = Sessions::new(identity.hashname(), hashname, exchange);
         Self {
-            rounds: Rounds::new(now, order, token, options.last_at),
+            rounds: Machine::new(now, &*exchange, options.last_at),
             flow: Flow::new(config.flow.clone(), order),
+            sessions: Sessions::new(&identity, hashname, exchange),
             config,
             identity,
             clock,
             rng,
             hashname,
             keys,
-            sessions,
             pipes: Pipes::default(),
             control: VecDeque::new(),
             events: VecDeque::new(),
@@ -150,8 +151,8 @@ impl Link {
         }
     }
 
-    /// The time of day changed: it is `unix` seconds at `now`.
-    pub fn set_clock(&mut self, now: Instant, unix: u64) {
+    /// The time of day changed: at `now` it is `unix`, the time since 1970.
+    pub fn set_clock(&mut self, now: Instant, unix: Duration) {
         self.clock = Clock::new(now, unix);
     }
 
@@ -212,7 +213,8 @@ impl Link {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; asked again after any call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.rounds.poll_timeout(), self.flow.poll_timeout()]
+        let sessions = self.sessions.poll_timeout();
+        [self.rounds.poll_timeout(), self.flow.poll_timeout(), sessions]
             .into_iter()
             .flatten()
             .min()
@@ -220,6 +222,7 @@ impl Link {
 
     /// Time passed. Spurious calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.sessions.handle_timeout(now);
         self.flow.handle_timeout(now);
         let unix = self.clock.unix(now);
         self.rounds.handle_timeout(now, unix);

@@ -11,7 +11,7 @@ use super::{Link, pipes::Pipe};
 use crate::{
     Event, HandshakeMessage, Input, LinkState, PathSource, PipeId, PipeSlot,
     event::{InputKind, OpenedMessage},
-    handshake::Kind,
+    handshake::{Arrived, Kind},
 };
 
 impl Link {
@@ -48,11 +48,12 @@ impl Link {
             return;
         };
         self.authenticated(now, slot);
-        self.rounds.on_channel_packet(now, slot, side);
+        let plaintext = &plain[range];
+        let is_data = self.rounds.on_channel_packet(now, slot, side, plaintext);
         self.follow_rounds(now);
-        // A packet of a session that the round did not settle on is proof of life, not data.
-        if self.sessions.active_token() == Some(side)
-            && self.flow.handle_packet(now, slot, &plain[range]).is_err()
+        if is_data
+            && self.sessions.carries(side)
+            && self.flow.handle_packet(now, slot, plaintext).is_err()
         {
             self.stats.rejected += 1;
         }
@@ -114,13 +115,19 @@ impl Link {
         };
         // Both sets make the same hashname: the newer one can only say more.
         let _ = self.keys.merge(keys);
-        let token = opened.token();
+        let arrived = Arrived {
+            pipe: slot,
+            at: message.at,
+            remote: opened.token(),
+            digest,
+            continues: message.cont.is_some() && message.cont == self.confirmed_session(),
+        };
         self.learn(&opened.remote);
         self.note_offer(&message);
         let unix = self.clock.unix(now);
-        self.rounds
-            .on_message(now, unix, slot, message.at, token, digest);
+        self.rounds.on_message(now, unix, arrived);
         self.follow_rounds(now);
+        self.sessions.forget_heard();
     }
 
     /// The slot of the pipe that an authenticated packet came by; new ones join the table.

@@ -8,38 +8,64 @@ use core::ops::Range;
 
 use rand_core::CryptoRng;
 use telehash_e3x::{
-    Exchange, ExchangeError, Instant, MessageError, OpenError, Opened, RemoteEphemeral, SealError,
-    Session, SessionContext, Token,
+    Exchange, ExchangeError, Identity, Instant, MessageError, OpenError, Opened, RemoteEphemeral,
+    Rounds, SealError, Session, SessionContext, Token,
 };
 use telehash_hashname::Hashname;
 
+use super::{
+    control::Agreeable,
+    fresh_keys::{FreshKeys, LocalTokens},
+};
 use crate::config::MAX_REMOTE_EPHEMERALS;
 
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    local: Hashname,
-    remote: Hashname,
-    exchange: Box<dyn Exchange>,
-    sides: Vec<Side>,
-    active: Option<Token>,
+    pub(super) local: Hashname,
+    pub(super) remote: Hashname,
+    pub(super) exchange: Box<dyn Exchange>,
+    pub(super) sides: Vec<Side>,
+    pub(super) active: Option<Token>,
+    /// For cipher sets with a fresh ephemeral each round.
+    pub(super) fresh: Option<FreshKeys>,
 }
 
 /// One authenticated ephemeral of the peer.
 #[derive(Debug)]
-struct Side {
-    token: Token,
-    ephemeral: RemoteEphemeral,
-    session: Option<Box<dyn Session>>,
+pub(super) struct Side {
+    pub(super) token: Token,
+    /// None where ephemerals are fresh: it was used up by the session.
+    pub(super) ephemeral: Option<RemoteEphemeral>,
+    pub(super) session: Option<Box<dyn Session>>,
+    /// Our side of the session, where ephemerals are fresh.
+    pub(super) local: Option<LocalTokens>,
+    /// What both offered in the handshakes of the session, where ephemerals are fresh.
+    pub(super) offer: Agreeable,
+    /// The bytes of our answer, until the session is confirmed.
+    pub(super) answer: Option<Vec<u8>>,
+}
+
+impl Side {
+    /// The tokens that the endpoint knows of it.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = Token> + use<> {
+        let local = self.local.map(|tokens| [tokens.full, tokens.head_only]);
+        [self.token].into_iter().chain(local.into_iter().flatten())
+    }
 }
 
 impl Sessions {
-    pub(crate) fn new(local: Hashname, remote: Hashname, exchange: Box<dyn Exchange>) -> Self {
+    pub(crate) fn new(identity: &Identity, remote: Hashname, exchange: Box<dyn Exchange>) -> Self {
+        let fresh = match exchange.rounds() {
+            Rounds::FreshEphemeral => identity.local(exchange.csid()).cloned(),
+            _ => None,
+        };
         Self {
-            local,
+            local: identity.hashname(),
             remote,
             exchange,
             sides: Vec::new(),
             active: None,
+            fresh: fresh.map(FreshKeys::new),
         }
     }
 
@@ -53,7 +79,8 @@ impl Sessions {
     /// It does not open, or its KEY only begins like that of an ephemeral we know: such a message
     /// would cost an agreement that no budget covers.
     pub(crate) fn open_message(&self, body: &[u8]) -> Result<Opened, MessageError> {
-        if !self.sides.iter().any(|side| side.ephemeral.sent(body)) {
+        let sent = |ephemeral: &RemoteEphemeral| ephemeral.sent(body);
+        if !self.sides.iter().any(|side| side.ephemeral.as_ref().is_some_and(sent)) {
             return Err(MessageError::Forged);
         }
         self.exchange.open(body)
@@ -93,8 +120,11 @@ impl Sessions {
         let evicted = evicted.map(|at| self.sides.remove(at).token);
         self.sides.push(Side {
             token,
-            ephemeral: ephemeral.clone(),
+            ephemeral: Some(ephemeral.clone()),
             session: None,
+            local: None,
+            offer: Agreeable::default(),
+            answer: None,
         });
         evicted
     }
@@ -118,16 +148,15 @@ impl Sessions {
         token: Token,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), ExchangeError> {
-        let context = SessionContext {
-            local: self.local,
-            remote: self.remote,
-            resume: None,
-        };
+        let context = context(self.local, self.remote, None);
         let Some(side) = self.sides.iter_mut().find(|side| side.token == token) else {
             return Err(ExchangeError::OtherSet);
         };
+        let Some(ephemeral) = &side.ephemeral else {
+            return Err(ExchangeError::NeedsFresh);
+        };
         if side.session.is_none() {
-            side.session = Some(self.exchange.session(&side.ephemeral, &context, rng)?);
+            side.session = Some(self.exchange.session(ephemeral, &context, rng)?);
         }
         Ok(())
     }
@@ -142,7 +171,9 @@ impl Sessions {
         else {
             return;
         };
-        let ephemeral = &side.ephemeral;
+        let Some(ephemeral) = &side.ephemeral else {
+            return;
+        };
         let token = if head_only {
             ephemeral.head_only_token()
         } else {
@@ -151,6 +182,23 @@ impl Sessions {
         if let Some(session) = &mut side.session {
             session.set_remote_token(token);
         }
+    }
+
+    /// Whether packets of this session are for the channels: of one that the round did not settle
+    /// on they are proof of life, not data.
+    pub(crate) fn carries(&self, token: Token) -> bool {
+        match self.fresh {
+            Some(_) => self.knows(token),
+            None => self.active == Some(token),
+        }
+    }
+
+    pub(super) fn side(&self, token: Token) -> Option<&Side> {
+        self.sides.iter().find(|side| side.token == token)
+    }
+
+    pub(super) fn side_mut(&mut self, token: Token) -> Option<&mut Side> {
+        self.sides.iter_mut().find(|side| side.token == token)
     }
 
     /// The session that sends.
@@ -207,5 +255,27 @@ impl Sessions {
         self.active = None;
         self.exchange.fresh(rng)?;
         Ok(gone)
+    }
+}
+
+/// The secret of the session that sends, for one that continues it.
+pub(super) fn active_resume(
+    sides: &[Side],
+    active: Option<Token>,
+    continues: bool,
+) -> Option<&[u8; 32]> {
+    let active = sides.iter().find(|side| Some(side.token) == active)?;
+    active.session.as_ref().filter(|_| continues)?.resume()
+}
+
+pub(super) fn context(
+    local: Hashname,
+    remote: Hashname,
+    resume: Option<&[u8; 32]>,
+) -> SessionContext<'_> {
+    SessionContext {
+        local,
+        remote,
+        resume,
     }
 }

@@ -1,7 +1,7 @@
 //! What one link keeps, at its limits.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -15,6 +15,7 @@ use crate::{
 };
 
 const NOW: Instant = Instant::from_micros(1);
+const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
 fn identities(rng: &mut ChaCha20Rng) -> [Identity; 2] {
     [(); 2].map(|()| Identity::generate(&CipherSets::default(), &[Csid::CS3A], rng).unwrap())
@@ -23,7 +24,7 @@ fn identities(rng: &mut ChaCha20Rng) -> [Identity; 2] {
 /// A link with one pipe, whose first handshake has left.
 fn link() -> (Link, PipeSlot) {
     let [ours, theirs] = identities(&mut ChaCha20Rng::seed_from_u64(1));
-    let mut endpoint = Endpoint::new(Config::default(), ours, NOW, 1_800_000_000, [7; 32]);
+    let mut endpoint = Endpoint::new(Config::default(), ours, NOW, UNIX, [7; 32]);
     let options = LinkOptions::default();
     let (_, mut link) = endpoint.connect(NOW, theirs.keys(), options).unwrap();
     let there = PipeId::socket(TransportId(0), SocketAddr::from(([192, 0, 2, 1], 1)));
@@ -84,7 +85,7 @@ fn sessions(count: usize) -> (Sessions, Vec<RemoteEphemeral>, ChaCha20Rng) {
             local.open(body).unwrap().remote
         })
         .collect();
-    let sessions = Sessions::new(ours.hashname(), theirs.hashname(), exchange);
+    let sessions = Sessions::new(&ours, theirs.hashname(), exchange);
     (sessions, ephemerals, rng)
 }
 

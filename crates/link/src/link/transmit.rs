@@ -57,7 +57,12 @@ impl Link {
                 continue;
             };
             match packet {
-                Queued::Wire(packet) => buf.extend_from_slice(&packet),
+                Queued::Wire(packet) => {
+                    if pipe.allowance() < packet.len() {
+                        continue;
+                    }
+                    buf.extend_from_slice(&packet);
+                }
                 Queued::Plain(packet) => {
                     let gap = if pipe.cloaks() { cloak::NONCE_LEN } else { 0 };
                     if pipe.allowance() < gap + packet.len() {
@@ -181,7 +186,7 @@ impl Link {
         true
     }
 
-    fn write_nonce(&mut self, packet: &mut [u8]) {
+    pub(super) fn write_nonce(&mut self, packet: &mut [u8]) {
         let mut nonce = [0; cloak::NONCE_LEN];
         self.rng.fill_bytes(&mut nonce);
         packet[..cloak::NONCE_LEN].copy_from_slice(&cloak::make_nonce(nonce));

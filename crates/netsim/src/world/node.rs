@@ -1,6 +1,6 @@
 //! One host of a world: an endpoint, its links, its application.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use telehash_e3x::{Identity, Instant};
 use telehash_hashname::Hashname;
@@ -239,6 +239,7 @@ fn pipe(address: SocketAddr) -> PipeId {
     PipeId::socket(TransportId(0), address)
 }
 
-fn unix(now: Instant, skew: i64) -> u64 {
-    (1_800_000_000 + now.as_micros() / 1_000_000).saturating_add_signed(skew)
+fn unix(now: Instant, skew: i64) -> Duration {
+    let start = Duration::from_secs(1_800_000_000_u64.saturating_add_signed(skew));
+    start + Duration::from_micros(now.as_micros())
 }

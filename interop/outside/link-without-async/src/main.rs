@@ -66,7 +66,8 @@ impl Node {
     fn new(name: u8, now: Instant) -> Result<Self, Error> {
         let mut rng = ChaCha20Rng::from_seed([name; 32]);
         let identity = Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng)?;
-        let endpoint = Endpoint::new(Config::default(), identity, now, 1_800_000_000, [name; 32]);
+        let unix = Duration::from_secs(1_800_000_000);
+        let endpoint = Endpoint::new(Config::default(), identity, now, unix, [name; 32]);
         Ok(Self { name, endpoint, link: None, read: Vec::new() })
     }
 

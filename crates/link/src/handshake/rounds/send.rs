@@ -9,7 +9,7 @@ use crate::{
         actions::{Action, SendKind, Target},
         at,
         jitter::draw,
-        limits::{CHALLENGE_SPREAD, FORCED_INTERVAL, GIVE_UP},
+        limits::{CHALLENGE_SPREAD, GIVE_UP},
         resend::{Schedule, Throttle},
         targets::{PipeSet, Targets},
     },
@@ -66,66 +66,6 @@ pub(super) struct Echo {
     /// It may be repeated: no channel packet has authenticated since.
     pub(super) repeats: bool,
     pub(super) throttle: Throttle,
-}
-
-/// Rounds that the peer's packets or the network ask for, at most one in [`FORCED_INTERVAL`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Forced {
-    /// From when on one may begin at once.
-    pub(super) next: Instant,
-    /// One that waits, and where it will go.
-    pub(super) pending: Option<Targets>,
-}
-
-impl Forced {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            next: now,
-            pending: None,
-        }
-    }
-
-    /// When the one that waits is due.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.pending.map(|_| self.next)
-    }
-
-    pub(super) fn cancel(&mut self) {
-        self.pending = None;
-    }
-
-    /// One more round is wanted; returns where it goes, if it may go now. What comes too early
-    /// waits and joins the next.
-    pub(super) fn admit(&mut self, now: Instant, targets: Targets) -> Option<Targets> {
-        self.pending.get_or_insert_default().merge(targets);
-        self.take_due(now)
-    }
-
-    /// What waited and may go now.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<Targets> {
-        if now < self.next {
-            return None;
-        }
-        let due = self.pending.take()?;
-        self.next = now + FORCED_INTERVAL;
-        Some(due)
-    }
-
-    /// The live peer answered: nobody else needs an answer. What goes to all pipes still does.
-    pub(super) fn answered(&mut self) {
-        self.pending = self.pending.filter(|targets| targets.is_all());
-    }
-
-    pub(super) fn forget(&mut self, slot: PipeSlot) {
-        self.pending
-            .iter_mut()
-            .for_each(|targets| targets.forget(slot));
-    }
-
-    #[cfg(test)]
-    pub(super) fn rebase(&mut self, now: Instant) {
-        self.next = crate::handshake::tests::rebased(self.next, now);
-    }
 }
 
 impl Rounds {

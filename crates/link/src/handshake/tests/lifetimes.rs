@@ -12,9 +12,10 @@ use super::{
 use crate::{
     DownReason, PipeSlot,
     handshake::{
-        Action, Rounds, SendKind, Target,
+        Action, SendKind, Target,
         limits::{GIVE_UP, MAX_REPEATS},
         resend::PROBE_AFTER,
+        rounds::Rounds,
     },
 };
 

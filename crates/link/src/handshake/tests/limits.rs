@@ -9,8 +9,9 @@ use super::{
 use crate::{
     DownReason, PipeSlot,
     handshake::{
-        Action, MAX_AT, Rounds, Target,
+        Action, MAX_AT, Target,
         limits::{CHALLENGE_SPREAD, FORCED_INTERVAL, MAX_DERIVED},
+        rounds::Rounds,
     },
 };
 

@@ -1,5 +1,6 @@
 //! Tests of the handshakes that need more than one file: two endpoints, their network, old peers.
 
+mod fresh;
 mod inner;
 mod lifetimes;
 mod limits;

@@ -36,10 +36,10 @@
 //! - No machine asks for more pairs of ephemerals than the link can keep, there is no candidate
 //!   beside a session, and `at` never goes back (`End::follow`).
 
-mod search;
+pub(super) mod search;
 
 use self::search::{Budget, Search, Setup, Step};
-use super::world::{ATTACKER, DIRECT};
+use super::world::{ATTACKER, DIRECT, World};
 use crate::handshake::jitter::draw;
 
 const ODD_DIALS: Setup = Setup {
@@ -61,7 +61,7 @@ const BOTH_DIAL: Setup = Setup {
 /// Explores and says how much that was. `floor` is the number of states below which the model has
 /// shrunk by mistake.
 fn explore(name: &str, setup: Setup, budget: Budget, floor: usize) {
-    let search = Search::run(setup, budget);
+    let search: Search<World> = Search::run(setup, budget);
     let states = search.found.len();
     std::eprintln!(
         "{name}: {states} states, {} steps, {} settled",
@@ -346,8 +346,8 @@ fn random_conversations() {
     };
     for seed in 0..2_000 {
         let setup = [ODD_DIALS, EVEN_DIALS, BOTH_DIAL][seed as usize % 3];
-        let mut search = Search::new(setup);
-        let (mut world, mut budget, mut state) = (setup.start(), budget, 0);
+        let mut search = Search::<World>::new(setup);
+        let (mut world, mut budget, mut state) = (setup.start::<World>(), budget, 0);
         for count in 0..120 {
             let mut steps = search.steps_from(&world);
             steps.retain(|step| {

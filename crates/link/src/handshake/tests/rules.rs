@@ -5,7 +5,7 @@
 use super::world::{
     ATTACKER, CLOCK, DIRECT, Ephemeral, Packet, SECOND, World, first_of, linked, millis,
 };
-use crate::{DownReason, handshake::Rounds};
+use crate::{DownReason, handshake::rounds::Rounds};
 
 #[test]
 fn the_first_round_starts_from_the_clock_with_our_parity() {

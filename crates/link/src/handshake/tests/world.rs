@@ -10,10 +10,10 @@ use core::time::Duration;
 
 use telehash_e3x::{Instant, Order, Token};
 
-use super::PRESENT;
+use super::{PRESENT, model::search::Model};
 use crate::{
     DownReason, PipeSlot,
-    handshake::{Action, Rounds, SendKind, Target, limits::MAX_DERIVED},
+    handshake::{Action, SendKind, Target, limits::MAX_DERIVED, rounds::Rounds},
 };
 
 /// The pipe between the two endpoints.
@@ -479,6 +479,72 @@ impl World {
             .iter_mut()
             .for_each(|end| end.rounds.rebase(self.now));
         self.now = PRESENT;
+    }
+}
+
+impl Model for World {
+    type Packet = Packet;
+
+    const CLOCKS: [u64; 3] = [CLOCK, CLOCK - 60, CLOCK - 500];
+
+    fn begin(kin: bool) -> Self {
+        Self::new().of_one_kind(kin)
+    }
+
+    fn dial(&mut self, side: usize) {
+        self.dial(side);
+    }
+
+    fn flights(&mut self) -> &mut Vec<Packet> {
+        &mut self.flights
+    }
+
+    fn recorded(&mut self) -> &mut Vec<Packet> {
+        &mut self.recorded
+    }
+
+    fn sent(&mut self) -> &mut u32 {
+        &mut self.sent
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn deliver(&mut self, place: usize) {
+        self.deliver(place);
+    }
+
+    fn deliver_all(&mut self) -> usize {
+        self.deliver_all()
+    }
+
+    fn inject(&mut self, packet: Packet, pipe: PipeSlot) {
+        self.inject(packet, pipe);
+    }
+
+    fn restart(&mut self, side: usize, keeps_state: bool, clock: u64, dials: bool) {
+        self.restart(side, keeps_state, clock, dials);
+    }
+
+    fn talk(&mut self, side: usize) {
+        self.talk(side);
+    }
+
+    fn pass(&mut self) -> bool {
+        self.pass()
+    }
+
+    fn agrees(&self) -> bool {
+        self.agrees()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.is_waiting()
+    }
+
+    fn rebase(&mut self) {
+        self.rebase();
     }
 }
 

@@ -11,7 +11,50 @@ use std::{
 };
 
 use crate::PipeSlot;
-use crate::handshake::tests::world::{CLOCK, DIRECT, Packet, World};
+use crate::handshake::tests::world::{DIRECT, World};
+
+/// Two ends, and a network that does what it is told: what a search explores.
+pub(in crate::handshake) trait Model: Clone + core::fmt::Debug + Hash {
+    type Packet: Copy + core::fmt::Debug + Eq + Hash + Ord;
+
+    /// Clocks of an end that starts without its state: right, behind, far behind. The first is also
+    /// that of one that kept it.
+    const CLOCKS: [u64; 3];
+
+    /// The ends as they start. `kin`: they know that they are of one kind.
+    fn begin(kin: bool) -> Self;
+    /// The application of one side wants the link.
+    fn dial(&mut self, side: usize);
+    /// Packets on the way.
+    fn flights(&mut self) -> &mut Vec<Self::Packet>;
+    /// What an attacker can replay to some effect.
+    fn recorded(&mut self) -> &mut Vec<Self::Packet>;
+    /// Handshakes sent since this was last reset.
+    fn sent(&mut self) -> &mut u32;
+    fn now(&self) -> telehash_e3x::Instant;
+    /// Delivers the packet at this place among those on the way.
+    fn deliver(&mut self, place: usize);
+    /// Delivers everything, and what it causes.
+    fn deliver_all(&mut self) -> usize;
+    /// Hands a packet to its recipient as if it came by `pipe`.
+    fn inject(&mut self, packet: Self::Packet, pipe: PipeSlot);
+    fn restart(&mut self, side: usize, keeps_state: bool, clock: u64, dials: bool);
+    /// Sends a channel packet, if there is a session.
+    fn talk(&mut self, side: usize);
+    /// Time passes until something is due; false if nothing ever is.
+    fn pass(&mut self) -> bool;
+    /// What each end sends the other takes.
+    fn agrees(&self) -> bool;
+    /// A round of either waits for its answer.
+    fn is_waiting(&self) -> bool;
+    /// Moves all times so that states which differ only in them are equal.
+    fn rebase(&mut self);
+    /// A rule of its own that a step broke.
+    fn broken(&self, after: &Self, restarted: bool) -> Option<&'static str> {
+        let _ = (after, restarted);
+        None
+    }
+}
 
 /// Longest simulated time from the attacker's last step to agreement.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,35 +68,35 @@ const MAX_BURST: u32 = 6;
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Step {
+pub(in crate::handshake) enum Step<P> {
     Start,
-    Deliver(Packet),
-    Lose(Packet),
-    Duplicate(Packet),
+    Deliver(P),
+    Lose(P),
+    Duplicate(P),
     Pass,
     Restart {
         side: usize,
         keeps_state: bool,
         clock: u64,
     },
-    Replay(Packet, PipeSlot),
+    Replay(P, PipeSlot),
     Talk(usize),
 }
 
 /// How often each kind of step may still be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Budget {
-    pub(super) restarts: u8,
-    pub(super) replays: u8,
-    pub(super) losses: u8,
-    pub(super) duplicates: u8,
-    pub(super) timeouts: u8,
-    pub(super) talks: u8,
+pub(in crate::handshake) struct Budget {
+    pub(in crate::handshake) restarts: u8,
+    pub(in crate::handshake) replays: u8,
+    pub(in crate::handshake) losses: u8,
+    pub(in crate::handshake) duplicates: u8,
+    pub(in crate::handshake) timeouts: u8,
+    pub(in crate::handshake) talks: u8,
 }
 
 impl Budget {
     /// What is left after a step, or `None` if it may not be taken.
-    pub(super) fn after(mut self, step: Step) -> Option<Self> {
+    pub(in crate::handshake) fn after<P>(mut self, step: Step<P>) -> Option<Self> {
         let budget = match step {
             Step::Start | Step::Deliver(_) => return Some(self),
             Step::Lose(_) => &mut self.losses,
@@ -70,31 +113,31 @@ impl Budget {
 
 /// Who the two ends are, and where the attacker is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setup {
+pub(in crate::handshake) struct Setup {
     /// Which ends want the link, and dial again after a restart: the odd one, the even one.
-    pub(super) wanted: [bool; 2],
+    pub(in crate::handshake) wanted: [bool; 2],
     /// They know of each other that they are of one kind, and repeat the same bytes, more often.
-    pub(super) kin: bool,
+    pub(in crate::handshake) kin: bool,
     /// Where replays come from.
-    pub(super) replays_from: PipeSlot,
+    pub(in crate::handshake) replays_from: PipeSlot,
     /// No time passes with packets on the way. Then nothing but a restart may part the two: whatever
     /// an attacker replays, and whatever time does.
-    pub(super) fair: bool,
+    pub(in crate::handshake) fair: bool,
 }
 
 /// One exploration.
-pub(super) struct Search {
+pub(in crate::handshake) struct Search<W: Model = World> {
     setup: Setup,
     /// The states found, each with the one before and the step between.
-    pub(super) found: HashMap<u64, (u64, Step)>,
+    pub(in crate::handshake) found: HashMap<u64, (u64, Step<W::Packet>)>,
     /// States from which the two are known to settle.
-    pub(super) settled: HashSet<u64>,
-    pub(super) steps: u64,
+    pub(in crate::handshake) settled: HashSet<u64>,
+    pub(in crate::handshake) steps: u64,
 }
 
 impl Setup {
-    pub(super) fn start(self) -> World {
-        let mut world = World::new().of_one_kind(self.kin);
+    pub(in crate::handshake) fn start<W: Model>(self) -> W {
+        let mut world = W::begin(self.kin);
         (0..2)
             .filter(|side| self.wanted[*side])
             .for_each(|side| world.dial(side));
@@ -102,8 +145,8 @@ impl Setup {
     }
 }
 
-impl Search {
-    pub(super) fn new(setup: Setup) -> Self {
+impl<W: Model> Search<W> {
+    pub(in crate::handshake) fn new(setup: Setup) -> Self {
         Self {
             setup,
             found: HashMap::new(),
@@ -112,9 +155,9 @@ impl Search {
         }
     }
 
-    pub(super) fn run(setup: Setup, budget: Budget) -> Self {
+    pub(in crate::handshake) fn run(setup: Setup, budget: Budget) -> Self {
         let mut search = Self::new(setup);
-        let world = setup.start();
+        let world: W = setup.start();
         let mut open = Vec::new();
         search.arrive(0, Step::Start, world, budget, &mut open);
         while let Some((state, world, budget)) = open.pop() {
@@ -128,19 +171,20 @@ impl Search {
     }
 
     /// Every step that can be taken.
-    pub(super) fn steps_from(&self, world: &World) -> Vec<Step> {
+    pub(in crate::handshake) fn steps_from(&self, world: &W) -> Vec<Step<W::Packet>> {
+        let mut world = world.clone();
         let mut steps = Vec::from([Step::Talk(0), Step::Talk(1)]);
-        if world.flights.is_empty() || !self.setup.fair {
+        if world.flights().is_empty() || !self.setup.fair {
             steps.push(Step::Pass);
         }
-        for &packet in &world.flights {
+        for &mut packet in world.flights() {
             steps.extend([
                 Step::Deliver(packet),
                 Step::Lose(packet),
                 Step::Duplicate(packet),
             ]);
         }
-        for &packet in &world.recorded {
+        for &mut packet in world.recorded() {
             steps.push(Step::Replay(packet, self.setup.replays_from));
         }
         for side in 0..2 {
@@ -149,11 +193,12 @@ impl Search {
                 keeps_state,
                 clock,
             };
+            let [right, behind, far_behind] = W::CLOCKS;
             let lives = [
-                (true, CLOCK),
-                (false, CLOCK),
-                (false, CLOCK - 60),
-                (false, CLOCK - 500),
+                (true, right),
+                (false, right),
+                (false, behind),
+                (false, far_behind),
             ];
             steps.extend(lives.map(restart));
         }
@@ -163,10 +208,10 @@ impl Search {
     fn take(
         &mut self,
         state: u64,
-        world: &World,
-        step: Step,
+        world: &W,
+        step: Step<W::Packet>,
         budget: Budget,
-        open: &mut Vec<(u64, World, Budget)>,
+        open: &mut Vec<(u64, W, Budget)>,
     ) {
         let next = self.after(world, step);
         self.steps += 1;
@@ -174,13 +219,17 @@ impl Search {
         self.arrive(state, step, next, budget, open);
     }
 
-    pub(super) fn after(&self, world: &World, step: Step) -> World {
+    pub(in crate::handshake) fn after(&self, world: &W, step: Step<W::Packet>) -> W {
         let mut next = world.clone();
         match step {
             Step::Start => {}
-            Step::Deliver(packet) => next.deliver(place(world, packet)),
+            Step::Deliver(packet) => {
+                let place = place(&mut next, packet);
+                next.deliver(place);
+            }
             Step::Lose(packet) => {
-                next.flights.remove(place(world, packet));
+                let place = place(&mut next, packet);
+                next.flights().remove(place);
             }
             Step::Duplicate(packet) => next.inject(packet, DIRECT),
             Step::Pass => {
@@ -200,10 +249,15 @@ impl Search {
     }
 
     /// What must hold of every single step.
-    pub(super) fn check(&self, state: u64, before: &World, step: Step, after: &World) {
+    pub(in crate::handshake) fn check(&self, state: u64, before: &W, step: Step<W::Packet>, after: &W) {
         let ends = if step == Step::Pass { 2 } else { 1 };
-        if after.sent - before.sent > ends * MAX_BURST {
+        let sent = |world: &W| *world.clone().sent();
+        if sent(after) - sent(before) > ends * MAX_BURST {
             self.fail(state, step, after, "one step makes them send too much");
+        }
+        let restarted = matches!(step, Step::Restart { .. });
+        if let Some(rule) = before.broken(after, restarted) {
+            self.fail(state, step, after, rule);
         }
         let may_part = match step {
             Step::Restart { .. } => true,
@@ -223,18 +277,18 @@ impl Search {
     fn arrive(
         &mut self,
         from: u64,
-        step: Step,
-        mut world: World,
+        step: Step<W::Packet>,
+        mut world: W,
         budget: Budget,
-        open: &mut Vec<(u64, World, Budget)>,
+        open: &mut Vec<(u64, W, Budget)>,
     ) {
         world.rebase();
-        world.sent = 0;
-        world.flights.sort_unstable();
+        *world.sent() = 0;
+        world.flights().sort_unstable();
         if budget.replays == 0 {
-            world.recorded.clear();
+            world.recorded().clear();
         } else {
-            world.recorded.sort_unstable();
+            world.recorded().sort_unstable();
         }
         let state = hash(&(&world, budget));
         if let Entry::Vacant(entry) = self.found.entry(state) {
@@ -246,10 +300,10 @@ impl Search {
 
     /// The attacker stops, packets arrive in the order in which they were sent: the two come to the
     /// same session and stay there.
-    pub(super) fn settle(&mut self, from: u64, world: &World) {
+    pub(in crate::handshake) fn settle(&mut self, from: u64, world: &W) {
         let mut world = world.clone();
-        world.recorded.clear();
-        let start = world.now;
+        world.recorded().clear();
+        let start = world.now();
         let mut states = Vec::new();
         let mut agreed = world.agrees();
         let mut quiet = 0;
@@ -258,8 +312,8 @@ impl Search {
         while quiet < 3 {
             let mut present = world.clone();
             present.rebase();
-            present.sent = 0;
-            present.recorded.clear();
+            *present.sent() = 0;
+            present.recorded().clear();
             let state = hash(&present);
             if self.settled.contains(&state) {
                 break;
@@ -270,7 +324,7 @@ impl Search {
             }
             world.deliver_all();
             let agrees = world.agrees();
-            let waited = world.now.saturating_duration_since(start);
+            let waited = world.now().saturating_duration_since(start);
             if !agrees && (quiet > 0 || agreed && self.setup.fair) {
                 self.fail(from, Step::Pass, &world, "the two part without a reason");
             }
@@ -292,7 +346,7 @@ impl Search {
     }
 
     /// Says how it came to this.
-    fn fail(&self, state: u64, last: Step, world: &World, what: &str) -> ! {
+    fn fail(&self, state: u64, last: Step<W::Packet>, world: &W, what: &str) -> ! {
         let mut steps = Vec::from([last]);
         let mut at = state;
         while let Some((before, step)) = self.found.get(&at) {
@@ -304,9 +358,9 @@ impl Search {
     }
 }
 
-fn place(world: &World, packet: Packet) -> usize {
+fn place<W: Model>(world: &mut W, packet: W::Packet) -> usize {
     world
-        .flights
+        .flights()
         .iter()
         .position(|other| *other == packet)
         .expect("it is on the way")

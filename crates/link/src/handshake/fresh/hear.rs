@@ -1,0 +1,169 @@
+//! What the peer's packets mean.
+
+use telehash_e3x::{Instant, Token};
+
+use super::{Action, FreshRounds, Heard, sessions::Origin};
+use crate::{
+    PipeSlot,
+    handshake::{
+        actions::Target,
+        at::{self, MAX_AT},
+        limits::MAX_BEHIND_MILLIS,
+        machine::Arrived,
+        targets::Targets,
+    },
+};
+
+/// What an authenticated `at` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// That of our round: its answer.
+    Answer,
+    /// A round of the peer's, above everything that was confirmed.
+    Round,
+    /// The same, but below a round of ours.
+    LowerRound,
+    /// From the peer's ephemeral of a session there is: a repetition.
+    Known,
+    /// A peer that restarted with a clock behind, one whose state we lost, or a replay.
+    Other,
+}
+
+impl FreshRounds {
+    /// A `link` handshake of the peer, authenticated.
+    pub(crate) fn on_message(&mut self, now: Instant, clock: u64, arrived: Arrived) {
+        let Arrived { pipe, at, .. } = arrived;
+        if self.closed || at > MAX_AT {
+            return;
+        }
+        let meaning = self.meaning(at, clock, arrived.remote);
+        self.seen = self.seen.max(at);
+        match meaning {
+            Meaning::Answer => self.answered(now, arrived),
+            Meaning::Round => self.answer(now, arrived),
+            Meaning::LowerRound => self.remind(now, pipe),
+            Meaning::Known => {}
+            Meaning::Other => self.challenge(now, clock, pipe),
+        }
+    }
+
+    /// A packet that may be a byte-identical duplicate of a handshake that led to a session: if it
+    /// is, returns true, and it needs no further work. Compare before any public-key work.
+    ///
+    /// It gets the stored answer again, "at most 4 times, at most once in 900 ms, only until a
+    /// channel packet authenticates". `pipe` is `None` if it came from no pipe of the link.
+    #[must_use = "a duplicate needs no decryption"]
+    pub(crate) fn on_duplicate(
+        &mut self,
+        now: Instant,
+        pipe: Option<PipeSlot>,
+        digest: [u8; 16],
+    ) -> bool {
+        let confirmed = self.session.as_ref();
+        if confirmed.is_some_and(|session| session.digest == digest) {
+            return true;
+        }
+        let unconfirmed = self.unconfirmed.iter_mut();
+        let Some(session) = { unconfirmed }.find(|session| session.digest == digest) else {
+            return false;
+        };
+        if let Some(pipe) = pipe
+            && session.origin == Origin::Theirs
+            && session.throttle.permit(now)
+        {
+            let (remote, to) = (session.remote, Target::PacketSource(pipe));
+            self.actions.push_back(Action::SendAnswer { remote, to });
+        }
+        true
+    }
+
+    /// A channel packet authenticated, and was no replay, in the session of the peer's ephemeral
+    /// `remote`.
+    pub(crate) fn on_channel_packet(
+        &mut self,
+        now: Instant,
+        pipe: PipeSlot,
+        remote: Token,
+        heard: Heard,
+    ) {
+        if self.closed {
+            return;
+        }
+        self.confirm(now, pipe, remote);
+        let is_renewed = |renewed: &super::Renewed| renewed.remote == remote;
+        let mut known = self.renewed.as_ref().is_some_and(is_renewed);
+        if let Some(session) = self.session.as_mut().filter(|own| own.remote == remote) {
+            session.alive();
+            session.used |= heard == Heard::Data;
+            self.own.iter_mut().for_each(|own| own.heard = true);
+            self.failures = 0;
+            known = true;
+        }
+        if known && heard == Heard::Ping {
+            self.actions.push_back(Action::Pong { remote, to: pipe });
+        }
+    }
+
+    fn meaning(&self, at: u64, clock: u64, remote: Token) -> Meaning {
+        let own = self.own.as_ref().map(|own| own.at);
+        let unconfirmed = self.unconfirmed.iter().map(|session| session.remote);
+        let confirmed = self.session.iter().map(|session| session.remote);
+        let renewed = self.renewed.iter().map(|session| session.remote);
+        if unconfirmed.chain(confirmed).chain(renewed).any(|known| known == remote) {
+            return Meaning::Known;
+        }
+        if own == Some(at) {
+            return Meaning::Answer;
+        }
+        let is_theirs = !at::is_of(at, self.order);
+        let is_fresh = at.saturating_add(MAX_BEHIND_MILLIS) >= clock;
+        if is_theirs && is_fresh && at > self.recorded {
+            match own {
+                Some(own) if own > at => Meaning::LowerRound,
+                _ => Meaning::Round,
+            }
+        } else {
+            Meaning::Other
+        }
+    }
+
+    /// The answer to our round. Its ephemeral is used up by the session.
+    fn answered(&mut self, now: Instant, arrived: Arrived) {
+        let Some(own) = self.own.take() else { return };
+        let present = self.session.as_ref().map(|session| session.remote);
+        let continues = arrived.continues && present.is_some() && own.renews == present;
+        let remote = arrived.remote;
+        self.forced.answered();
+        self.actions
+            .push_back(Action::Derive { remote, continues });
+        self.actions
+            .push_back(Action::PipeAnswered(arrived.pipe));
+        self.derived(now, arrived, Origin::Ours, continues);
+    }
+
+    /// "A round is answered with a fresh KEY."
+    fn answer(&mut self, now: Instant, arrived: Arrived) {
+        let continues = arrived.continues && self.session.is_some();
+        let Arrived {
+            at, remote, pipe, ..
+        } = arrived;
+        self.actions.push_back(Action::Answer {
+            remote,
+            at,
+            continues,
+        });
+        let to = Target::PacketSource(pipe);
+        self.actions.push_back(Action::SendAnswer { remote, to });
+        self.derived(now, arrived, Origin::Theirs, continues);
+    }
+
+    /// Finds out with a round of ours whether that was the live peer: "sent only to pipes already
+    /// validated (or, with no session yet, to the packet's source)".
+    fn challenge(&mut self, now: Instant, clock: u64, pipe: PipeSlot) {
+        let targets = match &self.session {
+            None => Targets::default().and_source(pipe),
+            Some(_) => Targets::validated(),
+        };
+        self.force(now, clock, targets);
+    }
+}

@@ -1,0 +1,333 @@
+//! Sessions: unconfirmed, confirmed, renewed, and what makes one the next.
+
+use core::time::Duration;
+
+use telehash_e3x::{Instant, Order, Token};
+
+use super::{Action, Channels, FreshRounds};
+use crate::{
+    DownReason, PipeSlot,
+    handshake::{
+        actions::Target,
+        jitter::draw,
+        limits::{
+            LISTEN_INTERVAL, MAX_UNCONFIRMED, PING_PATIENCE, RENEW_INTERVAL, RENEW_PAUSE,
+            RENEWED_LINGER, UNCONFIRMED_LIFE,
+        },
+        machine::Arrived,
+        resend::{Pings, Throttle},
+    },
+};
+
+/// How much later the even end renews a session than the odd one would: they need not both.
+const EVEN_LATER: Duration = Duration::from_secs(60);
+
+/// Who began the round that led to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// We did, and the peer answered.
+    Ours,
+    /// The peer did, or somebody repeated what it once began, and we answered.
+    Theirs,
+}
+
+/// A session that no packet has authenticated in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Unconfirmed {
+    pub(super) remote: Token,
+    pub(super) at: u64,
+    pub(super) origin: Origin,
+    pub(super) digest: [u8; 16],
+    /// Sessions of one line continue each other and share their channels.
+    line: u32,
+    /// Where the peer's handshake came from; where pings go.
+    source: Option<PipeSlot>,
+    pub(super) pings: Option<Pings>,
+    /// Bounds the repetitions of our answer.
+    pub(super) throttle: Throttle,
+    /// When it is erased.
+    pub(super) expires: Instant,
+}
+
+/// The session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Confirmed {
+    pub(super) remote: Token,
+    pub(super) at: u64,
+    pub(super) digest: [u8; 16],
+    line: u32,
+    /// Channels used it.
+    pub(super) used: bool,
+    /// Something authenticated in it since the last look.
+    pub(super) heard: bool,
+    /// When to look again.
+    pub(super) look: Instant,
+    /// A ping waits for its answer.
+    pub(super) pinged: Option<Pinged>,
+    /// It is to be renewed as soon as may be.
+    renew: bool,
+    /// When that is.
+    renew_from: Instant,
+    /// When it is to be renewed if it is used.
+    renew_used: Instant,
+}
+
+/// A ping of the session that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pinged {
+    pub(super) pings: Option<Pings>,
+    /// When silence is reason enough for a renewal.
+    pub(super) patience: Instant,
+}
+
+/// A session that was renewed: it only receives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Renewed {
+    pub(super) remote: Token,
+    pub(super) until: Instant,
+}
+
+impl Unconfirmed {
+    pub(super) fn forget(&mut self, slot: PipeSlot) {
+        if self.source == Some(slot) {
+            self.source = None;
+        }
+    }
+
+    pub(super) fn ping(&self) -> Action {
+        Action::Ping {
+            remote: self.remote,
+            to: self.source.map_or(Target::AllPipes, Target::PacketSource),
+        }
+    }
+}
+
+impl Confirmed {
+    fn new(now: Instant, session: &Unconfirmed, lifetime: Duration) -> Self {
+        Self {
+            remote: session.remote,
+            at: session.at,
+            digest: session.digest,
+            line: session.line,
+            used: false,
+            heard: true,
+            look: now + LISTEN_INTERVAL,
+            pinged: None,
+            renew: false,
+            renew_from: now + RENEW_PAUSE,
+            renew_used: now + lifetime,
+        }
+    }
+
+    /// When it is to be renewed.
+    pub(super) fn renewal_due(&self) -> Option<Instant> {
+        match (self.renew, self.used) {
+            (true, _) => Some(self.renew_from),
+            (false, true) => Some(self.renew_used.max(self.renew_from)),
+            (false, false) => None,
+        }
+    }
+
+    /// Something authenticated in it.
+    pub(super) fn alive(&mut self) {
+        self.heard = true;
+        self.pinged = None;
+    }
+}
+
+impl FreshRounds {
+    /// A handshake led to a session, which is unconfirmed from now on. "At most 2": there is one
+    /// place for each origin, unless the other's is free.
+    pub(super) fn derived(
+        &mut self,
+        now: Instant,
+        arrived: Arrived,
+        origin: Origin,
+        continues: bool,
+    ) {
+        let line = self.line(continues);
+        if self.unconfirmed.len() >= MAX_UNCONFIRMED {
+            let same = |other: &Unconfirmed| other.origin == origin;
+            let oldest = self.unconfirmed.iter().position(same).unwrap_or(0);
+            let remote = self.unconfirmed.remove(oldest).remote;
+            self.actions.push_back(Action::Forget { remote });
+        }
+        let session = Unconfirmed {
+            remote: arrived.remote,
+            at: arrived.at,
+            origin,
+            digest: arrived.digest,
+            line,
+            source: Some(arrived.pipe),
+            pings: Some(Pings::new(now)),
+            throttle: Throttle::new(now),
+            expires: now + UNCONFIRMED_LIFE,
+        };
+        self.actions.push_back(session.ping());
+        self.unconfirmed.push(session);
+    }
+
+    fn line(&mut self, continues: bool) -> u32 {
+        match &self.session {
+            Some(session) if continues => session.line,
+            _ => {
+                self.lines = self.lines.wrapping_add(1);
+                self.lines
+            }
+        }
+    }
+
+    /// A packet authenticated in this unconfirmed session: it is the session from now on, unless
+    /// that has a higher `at` already.
+    pub(super) fn confirm(&mut self, now: Instant, pipe: PipeSlot, remote: Token) {
+        let is_it = |session: &Unconfirmed| session.remote == remote;
+        let Some(place) = self.unconfirmed.iter().position(is_it) else {
+            return;
+        };
+        let session = self.unconfirmed.remove(place);
+        let present = self.session.as_ref();
+        if present.is_some_and(|present| present.at > session.at) {
+            return self.actions.push_back(Action::Forget { remote });
+        }
+        let channels = match present {
+            None => Channels::First,
+            Some(present) if present.line == session.line => Channels::Kept,
+            Some(_) => Channels::Reset,
+        };
+        self.retire(now, channels);
+        let lifetime = self.lifetime();
+        self.session = Some(Confirmed::new(now, &session, lifetime));
+        self.supersede(session.at);
+        self.failures = 0;
+        self.retry = None;
+        self.actions
+            .push_back(Action::Confirmed { remote, channels });
+        self.actions.push_back(Action::PipeAnswered(pipe));
+        if session.at > self.recorded {
+            self.recorded = session.at;
+            self.actions.push_back(Action::RecordAt(session.at));
+        }
+    }
+
+    /// The session makes room for the next: "a renewed session's old keys still receive for 10 s".
+    fn retire(&mut self, now: Instant, channels: Channels) {
+        if let Some(renewed) = self.renewed.take() {
+            let remote = renewed.remote;
+            self.actions.push_back(Action::Forget { remote });
+        }
+        let Some(Confirmed { remote, .. }) = self.session.take() else {
+            return;
+        };
+        match channels {
+            Channels::Kept => {
+                let until = now + RENEWED_LINGER;
+                self.renewed = Some(Renewed { remote, until });
+            }
+            Channels::First | Channels::Reset => {
+                self.actions.push_back(Action::Forget { remote });
+            }
+        }
+    }
+
+    /// What is no higher than the `at` of the session can only lead back.
+    fn supersede(&mut self, at: u64) {
+        if self.own.as_ref().is_some_and(|own| own.at <= at) {
+            self.drop_round();
+        }
+        self.forced.answered();
+        let actions = &mut self.actions;
+        self.unconfirmed.retain(|other| {
+            let stays = other.at > at;
+            if !stays {
+                let remote = other.remote;
+                actions.push_back(Action::Forget { remote });
+            }
+            stays
+        });
+    }
+
+    /// How long a session that is used lasts: an hour, and not the same at both ends.
+    fn lifetime(&self) -> Duration {
+        let jitter = u64::from(draw(self.seed, self.lines)) * 100;
+        let later = match self.order {
+            Order::Odd => Duration::ZERO,
+            Order::Even => EVEN_LATER,
+        };
+        RENEW_INTERVAL + later + Duration::from_millis(jitter)
+    }
+
+    /// Asks the peer on every pipe whether it is there.
+    pub(super) fn ping_everywhere(&mut self, now: Instant) {
+        self.ping(now, [Target::AllPipes]);
+    }
+
+    /// Pings in the session; until one is answered silence counts.
+    pub(super) fn ping(&mut self, now: Instant, to: impl IntoIterator<Item = Target>) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let remote = session.remote;
+        session.pinged.get_or_insert_with(|| Pinged {
+            pings: Some(Pings::new(now)),
+            patience: now + PING_PATIENCE,
+        });
+        let pings = to.into_iter().map(|to| Action::Ping { remote, to });
+        self.actions.extend(pings);
+    }
+
+    /// Renews the session, "but not within 30 s of the last one".
+    pub(super) fn renew_soon(&mut self) {
+        self.session.iter_mut().for_each(|own| own.renew = true);
+    }
+
+    /// A renewal stayed unanswered although the peer is alive: not again at once.
+    pub(super) fn renew_later(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.renew = false;
+            session.renew_from = now + RENEW_PAUSE;
+        }
+    }
+
+    /// Erases whatever there is, with all keys of it.
+    pub(super) fn erase(&mut self, reason: DownReason) {
+        self.session = None;
+        self.renewed = None;
+        self.unconfirmed.clear();
+        self.own = None;
+        self.retry = None;
+        self.forced.cancel();
+        self.actions.push_back(Action::Down(reason));
+    }
+}
+
+#[cfg(test)]
+mod rebase {
+    use super::*;
+    use crate::handshake::tests::rebased;
+
+    impl Unconfirmed {
+        pub(in crate::handshake) fn rebase(&mut self, now: Instant) {
+            self.pings.iter_mut().for_each(|pings| pings.rebase(now));
+            self.throttle.rebase(now);
+            self.expires = rebased(self.expires, now);
+        }
+    }
+
+    impl Confirmed {
+        pub(in crate::handshake) fn rebase(&mut self, now: Instant) {
+            self.look = rebased(self.look, now);
+            self.renew_from = rebased(self.renew_from, now);
+            self.renew_used = rebased(self.renew_used, now);
+            if let Some(pinged) = &mut self.pinged {
+                pinged.pings.iter_mut().for_each(|own| own.rebase(now));
+                pinged.patience = rebased(pinged.patience, now);
+            }
+        }
+    }
+
+    impl Renewed {
+        pub(in crate::handshake) fn rebase(&mut self, now: Instant) {
+            self.until = rebased(self.until, now);
+        }
+    }
+}

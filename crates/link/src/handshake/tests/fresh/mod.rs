@@ -1,0 +1,5 @@
+//! The machine for fresh ephemerals: its rules, and everything that can happen to a bound.
+
+mod model;
+mod rules;
+mod world;

@@ -1,0 +1,128 @@
+//! "Prove the machine" (links.md), for cipher sets with fresh ephemerals.
+//!
+//! What is explored, and how time is treated, is told in `tests/model.rs`, whose search this is;
+//! only what two ends *agree* on is another thing here: each has confirmed a session and takes what
+//! the other sends, be it by the session that both confirmed, by one that waits for its
+//! confirmation, or by one that was renewed.
+//!
+//! # What must hold
+//!
+//! - Once the attacker stops and packets arrive, both ends agree within two minutes and stay there.
+//! - While both ends agree, no packet parts them, whatever is replayed and whenever: no replay
+//!   replaces a session.
+//! - **Channels are never reset unless an end started anew**: renewals under loss, reordering,
+//!   duplication, glare and replays keep them (`World::broken`).
+//! - No more than two sessions wait for their confirmation, no session is used that was erased, no
+//!   ephemeral seals two messages, `at` never goes back (`End::follow`).
+//! - Nothing is sent without end.
+
+use super::world::World;
+use crate::handshake::tests::{
+    model::search::{Budget, Search, Setup},
+    world::{ATTACKER, DIRECT},
+};
+
+const ODD_DIALS: Setup = Setup {
+    wanted: [true, false],
+    kin: true,
+    replays_from: ATTACKER,
+    fair: false,
+};
+const EVEN_DIALS: Setup = Setup {
+    wanted: [false, true],
+    ..ODD_DIALS
+};
+const BOTH_DIAL: Setup = Setup {
+    wanted: [true, true],
+    ..ODD_DIALS
+};
+const NOTHING: Budget = Budget {
+    restarts: 0,
+    replays: 0,
+    losses: 0,
+    duplicates: 0,
+    timeouts: 0,
+    talks: 0,
+};
+
+/// Explores and says how much that was. `floor` is the number of states below which the model has
+/// shrunk by mistake.
+fn explore(name: &str, setup: Setup, budget: Budget, floor: usize) {
+    let search: Search<World> = Search::run(setup, budget);
+    let states = search.found.len();
+    std::eprintln!(
+        "{name}: {states} states, {} steps, {} settled",
+        search.steps,
+        search.settled.len()
+    );
+    assert!(
+        states >= floor,
+        "the model shrank: {states} states, {floor} expected"
+    );
+}
+
+#[test]
+fn fresh_replays_without_restarts() {
+    let budget = Budget {
+        replays: 2,
+        ..NOTHING
+    };
+    explore("fresh, replays, odd", ODD_DIALS, budget, 100);
+    explore("fresh, replays, even", EVEN_DIALS, budget, 100);
+    explore("fresh, replays, both", BOTH_DIAL, budget, 100);
+}
+
+#[test]
+fn fresh_replays_from_the_address_of_the_peer() {
+    let setup = Setup {
+        replays_from: DIRECT,
+        ..ODD_DIALS
+    };
+    let budget = Budget {
+        replays: 2,
+        timeouts: 1,
+        ..NOTHING
+    };
+    explore("fresh, the peer's address", setup, budget, 100);
+}
+
+#[test]
+fn fresh_a_restart_and_replays() {
+    let budget = Budget {
+        restarts: 1,
+        replays: 1,
+        ..NOTHING
+    };
+    explore("fresh, a restart, replay", ODD_DIALS, budget, 100);
+}
+
+#[test]
+fn fresh_two_restarts() {
+    let budget = Budget {
+        restarts: 2,
+        ..NOTHING
+    };
+    explore("fresh, two restarts", EVEN_DIALS, budget, 100);
+}
+
+#[test]
+fn fresh_a_bad_network() {
+    let budget = Budget {
+        losses: 1,
+        duplicates: 1,
+        timeouts: 2,
+        talks: 1,
+        ..NOTHING
+    };
+    explore("fresh, bad network", ODD_DIALS, budget, 100);
+}
+
+#[test]
+fn fresh_time_when_both_dial() {
+    let budget = Budget {
+        timeouts: 2,
+        losses: 1,
+        ..NOTHING
+    };
+    explore("fresh, both dial", BOTH_DIAL, budget, 100);
+}
