@@ -123,6 +123,8 @@ mod cs1;
 mod cs2a;
 #[cfg(feature = "cs3a")]
 mod cs3a;
+#[cfg(feature = "cs42")]
+mod cs42;
 #[cfg(any(feature = "cs1a", feature = "cs1c", feature = "cs3a"))]
 mod ephemerals;
 mod exchange;
@@ -149,6 +151,8 @@ pub use cs1::Cs1c;
 pub use cs2a::Cs2a;
 #[cfg(feature = "cs3a")]
 pub use cs3a::Cs3a;
+#[cfg(feature = "cs42")]
+pub use cs42::Cs42;
 pub use exchange::{
     Exchange, ExchangeError, MessageError, Opened, RemoteEphemeral, Rounds, SessionContext,
 };

@@ -65,6 +65,8 @@ impl Default for CipherSets {
         let sets = sets.with(Arc::new(crate::Cs2a));
         #[cfg(feature = "cs3a")]
         let sets = sets.with(Arc::new(crate::Cs3a));
+        #[cfg(feature = "cs42")]
+        let sets = sets.with(Arc::new(crate::Cs42));
         sets
     }
 }

@@ -82,9 +82,10 @@ pub trait Session: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]. A packet that does not authenticate leaves the packet unchanged, and the
-    /// session but for a count of them ([`exhausted`](Self::exhausted)). Of one that was [replayed](OpenError::Replayed) the packet may be decrypted; drop
-    /// it.
+    /// [`OpenError`]. A packet that does not authenticate leaves the session unchanged but for a
+    /// count of them ([`exhausted`](Self::exhausted)), and the packet too unless no other session has
+    /// its token ([`Rounds::FreshEphemeral`](crate::Rounds::FreshEphemeral)). Of one that was
+    /// [replayed](OpenError::Replayed) the packet may be decrypted; drop it.
     fn open(&mut self, now: Instant, packet: &mut [u8]) -> Result<Range<usize>, OpenError>;
 
     /// Whether this session has to be replaced: it can seal no more packets under its keys, its
@@ -177,6 +178,9 @@ pub enum SealError {
     /// The keys have sealed as many packets as they may.
     #[error("these keys have sealed all the packets they may; renew the exchange")]
     Exhausted,
+    /// The ephemeral key is erased: it had its session, or its round gave up.
+    #[error("this ephemeral key is used up; make a fresh one first")]
+    NeedsFresh,
     /// The other endpoint's key gives a secret that everybody knows.
     #[error("the other endpoint's key was made to be weak; nothing can be encrypted to it")]
     RemoteKey,

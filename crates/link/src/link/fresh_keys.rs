@@ -195,7 +195,10 @@ impl Sessions {
     pub(super) fn forget_all(&mut self) -> Vec<Token> {
         self.erase_round();
         self.active = None;
-        self.sides.drain(..).flat_map(|side| side.tokens()).collect()
+        self.sides
+            .drain(..)
+            .flat_map(|side| side.tokens())
+            .collect()
     }
 
     /// When keys of a session have to be erased.

@@ -214,10 +214,14 @@ impl Link {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sessions = self.sessions.poll_timeout();
-        [self.rounds.poll_timeout(), self.flow.poll_timeout(), sessions]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.rounds.poll_timeout(),
+            self.flow.poll_timeout(),
+            sessions,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Time passed. Spurious calls are harmless.

@@ -80,7 +80,11 @@ impl Sessions {
     /// would cost an agreement that no budget covers.
     pub(crate) fn open_message(&self, body: &[u8]) -> Result<Opened, MessageError> {
         let sent = |ephemeral: &RemoteEphemeral| ephemeral.sent(body);
-        if !self.sides.iter().any(|side| side.ephemeral.as_ref().is_some_and(sent)) {
+        if !self
+            .sides
+            .iter()
+            .any(|side| side.ephemeral.as_ref().is_some_and(sent))
+        {
             return Err(MessageError::Forged);
         }
         self.exchange.open(body)

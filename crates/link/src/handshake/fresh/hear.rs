@@ -109,7 +109,11 @@ impl FreshRounds {
         let unconfirmed = self.unconfirmed.iter().map(|session| session.remote);
         let confirmed = self.session.iter().map(|session| session.remote);
         let renewed = self.renewed.iter().map(|session| session.remote);
-        if unconfirmed.chain(confirmed).chain(renewed).any(|known| known == remote) {
+        if unconfirmed
+            .chain(confirmed)
+            .chain(renewed)
+            .any(|known| known == remote)
+        {
             return Meaning::Known;
         }
         if own == Some(at) {
@@ -134,10 +138,8 @@ impl FreshRounds {
         let continues = arrived.continues && present.is_some() && own.renews == present;
         let remote = arrived.remote;
         self.forced.answered();
-        self.actions
-            .push_back(Action::Derive { remote, continues });
-        self.actions
-            .push_back(Action::PipeAnswered(arrived.pipe));
+        self.actions.push_back(Action::Derive { remote, continues });
+        self.actions.push_back(Action::PipeAnswered(arrived.pipe));
         self.derived(now, arrived, Origin::Ours, continues);
     }
 

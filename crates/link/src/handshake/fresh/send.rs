@@ -71,8 +71,7 @@ impl FreshRounds {
         let Some(own) = &mut self.own else { return };
         own.targets.merge(targets);
         if repeats {
-            own.schedule
-                .get_or_insert_with(|| Schedule::new(now, OURS));
+            own.schedule.get_or_insert_with(|| Schedule::new(now, OURS));
         }
         self.send_round(targets);
     }

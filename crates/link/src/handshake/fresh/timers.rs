@@ -114,7 +114,9 @@ impl FreshRounds {
         let times = [
             Some(session.look),
             pinged.map(|pinged| pinged.patience),
-            pinged.and_then(|pinged| pinged.pings).map(|pings| pings.due()),
+            pinged
+                .and_then(|pinged| pinged.pings)
+                .map(|pings| pings.due()),
             self.pipes.next(),
         ];
         times.into_iter().flatten().min()

@@ -249,7 +249,13 @@ impl<W: Model> Search<W> {
     }
 
     /// What must hold of every single step.
-    pub(in crate::handshake) fn check(&self, state: u64, before: &W, step: Step<W::Packet>, after: &W) {
+    pub(in crate::handshake) fn check(
+        &self,
+        state: u64,
+        before: &W,
+        step: Step<W::Packet>,
+        after: &W,
+    ) {
         let ends = if step == Step::Pass { 2 } else { 1 };
         let sent = |world: &W| *world.clone().sent();
         if sent(after) - sent(before) > ends * MAX_BURST {

@@ -1,0 +1,111 @@
+//! The receiving side of a session: which epochs it takes, and which counters of them.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
+
+use super::epoch::{Chain, Keys, epoch_of};
+use crate::{Instant, ReplayWindow};
+
+/// How long the keys of the epoch that the peer left still receive.
+pub(super) const LEFT_LINGER: Duration = Duration::from_secs(10);
+
+/// Limit: how many epochs ahead of the present one a packet may be; one that is further is refused.
+/// Their keys are derived once and kept, so that forged packets cost no more than that.
+pub(super) const MAX_AHEAD: u64 = 8;
+
+/// An epoch that packets are accepted from.
+#[derive(Debug)]
+struct Epoch {
+    number: u64,
+    keys: Keys,
+    window: Option<Box<ReplayWindow>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Receiver {
+    present: Epoch,
+    /// Of the epoch after the newest that was derived.
+    chain: Chain,
+    /// The epochs after the present one that somebody sent packets of, or claimed to: ascending,
+    /// without gaps.
+    ahead: Vec<Epoch>,
+    /// The epoch that the peer left, and until when.
+    left: Option<(Epoch, Instant)>,
+}
+
+impl Epoch {
+    fn new(number: u64, chain: &Chain) -> Self {
+        Self {
+            number,
+            keys: chain.keys(),
+            window: None,
+        }
+    }
+}
+
+impl Receiver {
+    pub(super) fn new(chain: &Chain) -> Self {
+        Self {
+            present: Epoch::new(0, chain),
+            chain: chain.next(),
+            ahead: Vec::new(),
+            left: None,
+        }
+    }
+
+    /// The keys for a packet with this counter; `None` if its epoch is not accepted.
+    pub(super) fn keys(&mut self, now: Instant, counter: u64) -> Option<&Keys> {
+        self.expire(now);
+        let number = epoch_of(counter);
+        let present = self.present.number;
+        if number > present {
+            return self.keys_ahead(number - present);
+        }
+        if number == present {
+            return Some(&self.present.keys);
+        }
+        let (left, _) = self.left.as_ref()?;
+        (left.number == number).then_some(&left.keys)
+    }
+
+    fn keys_ahead(&mut self, distance: u64) -> Option<&Keys> {
+        if distance > MAX_AHEAD {
+            return None;
+        }
+        let distance = usize::try_from(distance).ok()?;
+        while self.ahead.len() < distance {
+            let number = self.present.number + self.ahead.len() as u64 + 1;
+            self.ahead.push(Epoch::new(number, &self.chain));
+            self.chain = self.chain.next();
+        }
+        self.ahead.get(distance - 1).map(|epoch| &epoch.keys)
+    }
+
+    /// A packet with this counter authenticated: whether it is new. A later epoch becomes the
+    /// present one; those in between are erased.
+    pub(super) fn accept(&mut self, now: Instant, counter: u64) -> bool {
+        let number = epoch_of(counter);
+        while self.present.number < number && !self.ahead.is_empty() {
+            let next = self.ahead.remove(0);
+            let passed = core::mem::replace(&mut self.present, next);
+            // One that the peer skipped sent nothing that might still come.
+            if passed.window.is_some() || self.left.is_none() {
+                self.left = Some((passed, now + LEFT_LINGER));
+            }
+        }
+        let epoch = match &mut self.left {
+            Some((left, _)) if left.number == number => left,
+            _ => &mut self.present,
+        };
+        epoch.window.get_or_insert_default().accept(counter)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.left.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Erases the keys of the epoch that was left, once its time is up.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.left.take_if(|(_, until)| *until <= now);
+    }
+}
