@@ -35,8 +35,8 @@ pub(crate) struct Arrived {
     pub(crate) remote: Token,
     /// Stands for all its bytes.
     pub(crate) digest: [u8; 16],
-    /// It names the session that is confirmed here.
-    pub(crate) continues: bool,
+    /// The session that it names, if that is held here.
+    pub(crate) names: Option<Token>,
 }
 
 impl Machine {

@@ -11,7 +11,7 @@ use telehash_e3x::{Exchange, Instant, LocalKey, RemoteEphemeral, Session, Sessio
 
 use super::{
     control::Agreeable,
-    sessions::{Sessions, Side, active_resume, context},
+    sessions::{Sessions, Side, context, resume_of},
 };
 
 /// What [`Sessions`] has beside, for such a set.
@@ -102,7 +102,7 @@ impl Sessions {
         &mut self,
         remote: Token,
         inner: &[u8],
-        continues: bool,
+        continues: Option<Token>,
         offer: Agreeable,
         rng: &mut dyn CryptoRng,
     ) -> Option<LocalTokens> {
@@ -121,7 +121,7 @@ impl Sessions {
         };
         let answer = exchange.seal(inner, rng).ok()?;
         let tokens = LocalTokens::of(exchange);
-        let resume = active_resume(&self.sides, self.active, continues);
+        let resume = resume_of(&self.sides, continues);
         let context = context(self.local, self.remote, resume);
         let session = exchange.session(&heard, &context, rng).ok()?;
         self.keep(&heard, session, tokens, offer, Some(answer));
@@ -133,14 +133,14 @@ impl Sessions {
     pub(super) fn derive_round(
         &mut self,
         remote: Token,
-        continues: bool,
+        continues: Option<Token>,
         offer: Agreeable,
         rng: &mut dyn CryptoRng,
     ) -> Option<LocalTokens> {
         let heard = self.take_heard(remote)?;
         self.fresh.as_mut()?.round.take()?;
         let tokens = LocalTokens::of(&*self.exchange);
-        let resume = active_resume(&self.sides, self.active, continues);
+        let resume = resume_of(&self.sides, continues);
         let context = context(self.local, self.remote, resume);
         let session = self.exchange.session(&heard, &context, rng).ok()?;
         self.keep(&heard, session, tokens, offer, None);
@@ -173,10 +173,19 @@ impl Sessions {
         Some((&mut **side.session.as_mut()?, head_only))
     }
 
-    /// Names the session that sends.
-    pub(super) fn active_id(&self) -> Option<SessionId> {
-        let session = self.side(self.active?)?.session.as_ref()?;
+    /// The id of a session.
+    pub(super) fn id_of(&self, remote: Token) -> Option<SessionId> {
+        let session = self.side(remote)?.session.as_ref()?;
         Some(session.session_id())
+    }
+
+    /// The session with this id.
+    pub(super) fn named(&self, id: SessionId) -> Option<Token> {
+        self.fresh.as_ref()?;
+        let is_it = |session: &Box<dyn Session>| session.session_id() == id;
+        let mut sides = self.sides.iter();
+        let side = sides.find(|side| side.session.as_ref().is_some_and(is_it))?;
+        Some(side.token)
     }
 
     /// Erases a session. Another one sends if it did. Returns the tokens that are gone.

@@ -51,9 +51,10 @@ impl Link {
     }
 
     /// The session that both ends name when they renew it: the confirmed one.
-    pub(super) fn confirmed_session(&self) -> Option<SessionId> {
-        let confirmed = self.state == LinkState::Up && self.sessions.uses_fresh();
-        self.sessions.active_id().filter(|_| confirmed)
+    fn confirmed_session(&self) -> Option<SessionId> {
+        let confirmed = self.state == LinkState::Up;
+        let session = self.sessions.active_token().filter(|_| confirmed)?;
+        self.sessions.id_of(session)
     }
 
     fn begin_round(&mut self, now: Instant, at: u64) {
@@ -73,8 +74,8 @@ impl Link {
         }
     }
 
-    fn answer(&mut self, now: Instant, remote: Token, at: u64, continues: bool) {
-        let cont = self.confirmed_session().filter(|_| continues);
+    fn answer(&mut self, now: Instant, remote: Token, at: u64, continues: Option<Token>) {
+        let cont = continues.and_then(|session| self.sessions.id_of(session));
         let Some(inner) = self.link_message(at, cont) else {
             return;
         };
@@ -91,7 +92,7 @@ impl Link {
         }
     }
 
-    fn derive_answered(&mut self, now: Instant, remote: Token, continues: bool) {
+    fn derive_answered(&mut self, now: Instant, remote: Token, continues: Option<Token>) {
         let offer = self.agreeable;
         let tokens = self
             .sessions

@@ -120,7 +120,7 @@ impl Link {
             at: message.at,
             remote: opened.token(),
             digest,
-            continues: message.cont.is_some() && message.cont == self.confirmed_session(),
+            names: message.cont.and_then(|id| self.sessions.named(id)),
         };
         self.learn(&opened.remote);
         self.note_offer(&message);

@@ -262,14 +262,10 @@ impl Sessions {
     }
 }
 
-/// The secret of the session that sends, for one that continues it.
-pub(super) fn active_resume(
-    sides: &[Side],
-    active: Option<Token>,
-    continues: bool,
-) -> Option<&[u8; 32]> {
-    let active = sides.iter().find(|side| Some(side.token) == active)?;
-    active.session.as_ref().filter(|_| continues)?.resume()
+/// The secret of the session that another one continues.
+pub(super) fn resume_of(sides: &[Side], continues: Option<Token>) -> Option<&[u8; 32]> {
+    let side = sides.iter().find(|side| Some(side.token) == continues)?;
+    side.session.as_ref()?.resume()
 }
 
 pub(super) fn context(

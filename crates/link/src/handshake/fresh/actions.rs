@@ -28,8 +28,8 @@ pub(crate) enum Action {
         remote: Token,
         /// The `at` of both.
         at: u64,
-        /// Both name the session there is, and this one continues it.
-        continues: bool,
+        /// The session that both name and this one continues.
+        continues: Option<Token>,
     },
     /// Send the bytes of that answer.
     SendAnswer {
@@ -43,8 +43,8 @@ pub(crate) enum Action {
     Derive {
         /// The session.
         remote: Token,
-        /// Both name the session there is, and this one continues it.
-        continues: bool,
+        /// The session that both name and this one continues.
+        continues: Option<Token>,
     },
     /// Send a ping in this session.
     Ping {

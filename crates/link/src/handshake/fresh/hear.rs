@@ -2,7 +2,10 @@
 
 use telehash_e3x::{Instant, Token};
 
-use super::{Action, FreshRounds, Heard, sessions::Origin};
+use super::{
+    Action, FreshRounds, Heard,
+    sessions::{Origin, Unconfirmed},
+};
 use crate::{
     PipeSlot,
     handshake::{
@@ -23,9 +26,9 @@ enum Meaning {
     Round,
     /// The same, but below a round of ours.
     LowerRound,
-    /// From the peer's ephemeral of a session there is: a repetition.
-    Known,
-    /// A peer that restarted with a clock behind, one whose state we lost, or a replay.
+    /// A repetition, a round that ours overtook, or an answer to one that is over.
+    Late,
+    /// A peer that restarted with a clock behind, or a replay.
     Other,
 }
 
@@ -38,11 +41,14 @@ impl FreshRounds {
         }
         let meaning = self.meaning(at, clock, arrived.remote);
         self.seen = self.seen.max(at);
+        if let Some(named) = arrived.names.filter(|_| meaning != Meaning::Late) {
+            self.confirm(now, named);
+        }
         match meaning {
             Meaning::Answer => self.answered(now, arrived),
             Meaning::Round => self.answer(now, arrived),
             Meaning::LowerRound => self.remind(now, pipe),
-            Meaning::Known => {}
+            Meaning::Late => {}
             Meaning::Other => self.challenge(now, clock, pipe),
         }
     }
@@ -89,7 +95,9 @@ impl FreshRounds {
         if self.closed {
             return;
         }
-        self.confirm(now, pipe, remote);
+        if self.confirm(now, remote) {
+            self.actions.push_back(Action::PipeAnswered(pipe));
+        }
         let is_renewed = |renewed: &super::Renewed| renewed.remote == remote;
         let mut known = self.renewed.as_ref().is_some_and(is_renewed);
         if let Some(session) = self.session.as_mut().filter(|own| own.remote == remote) {
@@ -114,20 +122,23 @@ impl FreshRounds {
             .chain(renewed)
             .any(|known| known == remote)
         {
-            return Meaning::Known;
+            return Meaning::Late;
         }
         if own == Some(at) {
             return Meaning::Answer;
         }
-        let is_theirs = !at::is_of(at, self.order);
-        let is_fresh = at.saturating_add(MAX_BEHIND_MILLIS) >= clock;
-        if is_theirs && is_fresh && at > self.recorded {
-            match own {
-                Some(own) if own > at => Meaning::LowerRound,
-                _ => Meaning::Round,
-            }
-        } else {
-            Meaning::Other
+        if at::is_of(at, self.order) {
+            return Meaning::Late;
+        }
+        if at.saturating_add(MAX_BEHIND_MILLIS) < clock || at <= self.recorded {
+            return Meaning::Other;
+        }
+        let ours = |session: &&Unconfirmed| session.origin == Origin::Ours;
+        let overtaken = self.unconfirmed.iter().filter(ours).any(|ours| ours.at > at);
+        match own {
+            _ if overtaken => Meaning::Late,
+            Some(own) if own > at => Meaning::LowerRound,
+            _ => Meaning::Round,
         }
     }
 
@@ -135,7 +146,8 @@ impl FreshRounds {
     fn answered(&mut self, now: Instant, arrived: Arrived) {
         let Some(own) = self.own.take() else { return };
         let present = self.session.as_ref().map(|session| session.remote);
-        let continues = arrived.continues && present.is_some() && own.renews == present;
+        let both = arrived.names == own.renews && own.renews == present;
+        let continues = present.filter(|_| both);
         let remote = arrived.remote;
         self.forced.answered();
         self.actions.push_back(Action::Derive { remote, continues });
@@ -143,9 +155,16 @@ impl FreshRounds {
         self.derived(now, arrived, Origin::Ours, continues);
     }
 
-    /// "A round is answered with a fresh KEY."
+    /// "A round is answered with a fresh KEY." One of ours, whose `at` is lower, is overtaken: the
+    /// peer will not answer it any more.
+    ///
+    /// The session that the peer renews may be the one that we renewed just now, if it does not know
+    /// yet that the next one is confirmed.
     fn answer(&mut self, now: Instant, arrived: Arrived) {
-        let continues = arrived.continues && self.session.is_some();
+        self.drop_round();
+        let present = self.session.iter().map(|session| session.remote);
+        let renewed = self.renewed.iter().map(|session| session.remote);
+        let continues = { present }.chain(renewed).find(|held| arrived.names == Some(*held));
         let Arrived {
             at, remote, pipe, ..
         } = arrived;

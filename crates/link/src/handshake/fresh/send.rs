@@ -60,8 +60,12 @@ impl OwnRound {
 }
 
 impl FreshRounds {
-    /// Sends our round to `targets` if it can still be answered, else begins one that can.
+    /// Sends our round to `targets` if it can still be answered, else begins one that can. Beside an
+    /// unconfirmed session there is none: that one shows soon enough whether the peer is there.
     pub(super) fn fire(&mut self, now: Instant, clock: u64, targets: Targets) {
+        if !self.unconfirmed.is_empty() {
+            return;
+        }
         let lives = self.own.as_ref().is_some_and(|own| own.at >= self.seen);
         if !lives && !self.begin(now, clock) {
             return;

@@ -143,9 +143,9 @@ impl FreshRounds {
         now: Instant,
         arrived: Arrived,
         origin: Origin,
-        continues: bool,
+        continues: Option<Token>,
     ) {
-        let line = self.line(continues);
+        let line = self.line(continues.is_some());
         if self.unconfirmed.len() >= MAX_UNCONFIRMED {
             let same = |other: &Unconfirmed| other.origin == origin;
             let oldest = self.unconfirmed.iter().position(same).unwrap_or(0);
@@ -177,17 +177,19 @@ impl FreshRounds {
         }
     }
 
-    /// A packet authenticated in this unconfirmed session: it is the session from now on, unless
-    /// that has a higher `at` already.
-    pub(super) fn confirm(&mut self, now: Instant, pipe: PipeSlot, remote: Token) {
+    /// A packet authenticated in this session, or a handshake of the peer names it, which only who
+    /// has confirmed it does and who holds its keys can. If it is unconfirmed it is the session from
+    /// now on, unless that has a higher `at` already. Returns whether it became that.
+    pub(super) fn confirm(&mut self, now: Instant, remote: Token) -> bool {
         let is_it = |session: &Unconfirmed| session.remote == remote;
         let Some(place) = self.unconfirmed.iter().position(is_it) else {
-            return;
+            return false;
         };
         let session = self.unconfirmed.remove(place);
         let present = self.session.as_ref();
         if present.is_some_and(|present| present.at > session.at) {
-            return self.actions.push_back(Action::Forget { remote });
+            self.actions.push_back(Action::Forget { remote });
+            return false;
         }
         let channels = match present {
             None => Channels::First,
@@ -197,16 +199,16 @@ impl FreshRounds {
         self.retire(now, channels);
         let lifetime = self.lifetime();
         self.session = Some(Confirmed::new(now, &session, lifetime));
-        self.supersede(session.at);
+        self.supersede();
         self.failures = 0;
         self.retry = None;
         self.actions
             .push_back(Action::Confirmed { remote, channels });
-        self.actions.push_back(Action::PipeAnswered(pipe));
         if session.at > self.recorded {
             self.recorded = session.at;
             self.actions.push_back(Action::RecordAt(session.at));
         }
+        true
     }
 
     /// The session makes room for the next: "a renewed session's old keys still receive for 10 s".
@@ -229,21 +231,16 @@ impl FreshRounds {
         }
     }
 
-    /// What is no higher than the `at` of the session can only lead back.
-    fn supersede(&mut self, at: u64) {
-        if self.own.as_ref().is_some_and(|own| own.at <= at) {
-            self.drop_round();
-        }
+    /// The peer is there and has this session: nothing else is waited for. What else is unconfirmed
+    /// is a former life's or a replay's.
+    fn supersede(&mut self) {
+        self.drop_round();
         self.forced.answered();
-        let actions = &mut self.actions;
-        self.unconfirmed.retain(|other| {
-            let stays = other.at > at;
-            if !stays {
-                let remote = other.remote;
-                actions.push_back(Action::Forget { remote });
-            }
-            stays
+        let others = self.unconfirmed.drain(..);
+        let forget = others.map(|other| Action::Forget {
+            remote: other.remote,
         });
+        self.actions.extend(forget);
     }
 
     /// How long a session that is used lasts: an hour, and not the same at both ends.

@@ -43,6 +43,8 @@ pub(super) enum Packet {
     Channel {
         from: Ephemeral,
         to: Ephemeral,
+        /// The session that this one continues.
+        resumed: Option<Pair>,
         kind: Kind,
         nonce: u8,
     },
@@ -148,9 +150,20 @@ impl End {
             .any(|held| held.ours == ours && held.theirs == theirs && held.resumed == resumed)
     }
 
+    /// The session of this pair, if it is held.
+    fn holding(&self, sought: Pair) -> Option<Token> {
+        let mut held = self.held.iter();
+        let found = held.find(|held| pair(held.ours, held.theirs) == sought)?;
+        Some(found.theirs.token())
+    }
+
     /// The session that both name when they renew it.
     fn named(&self) -> Option<Pair> {
-        let held = self.get(self.active.filter(|_| self.confirmed)?)?;
+        self.pair_of(self.active.filter(|_| self.confirmed)?)
+    }
+
+    fn pair_of(&self, remote: Token) -> Option<Pair> {
+        let held = self.get(remote)?;
         Some(pair(held.ours, held.theirs))
     }
 
@@ -167,17 +180,20 @@ impl End {
                     at,
                     remote: from.token(),
                     digest,
-                    continues: cont.is_some() && cont == self.named(),
+                    names: cont.and_then(|cont| self.holding(cont)),
                 };
                 self.rounds.on_message(now, self.clock, arrived);
             }
             Packet::Channel {
                 from,
                 to,
+                resumed,
                 kind,
                 nonce,
             } => {
-                let is_it = |held: &&mut Held| held.ours == to && held.theirs == from;
+                let is_it = |held: &&mut Held| {
+                    held.ours == to && held.theirs == from && held.resumed == resumed
+                };
                 let Some(held) = self.held.iter_mut().find(is_it) else {
                     return;
                 };
@@ -243,9 +259,9 @@ impl End {
         self.round = Some((from, Packet::Handshake { from, at, cont }));
     }
 
-    fn answer(&mut self, remote: Token, at: u64, continues: bool) {
+    fn answer(&mut self, remote: Token, at: u64, continues: Option<Token>) {
         let ours = self.fresh();
-        let cont = self.named().filter(|_| continues);
+        let cont = continues.and_then(|session| self.pair_of(session));
         let answer = Packet::Handshake {
             from: ours,
             at,
@@ -254,16 +270,16 @@ impl End {
         self.hold(ours, remote, continues, Some(answer));
     }
 
-    fn derive(&mut self, remote: Token, continues: bool) {
+    fn derive(&mut self, remote: Token, continues: Option<Token>) {
         let (ours, _) = self.round.take().expect("only a round of ours is answered");
         self.hold(ours, remote, continues, None);
     }
 
-    fn hold(&mut self, ours: Ephemeral, remote: Token, continues: bool, answer: Option<Packet>) {
+    fn hold(&mut self, ours: Ephemeral, remote: Token, continues: Option<Token>, answer: Option<Packet>) {
         let theirs = self.heard.take().expect("a handshake came in");
         assert_eq!(theirs.token(), remote);
-        let resumed = self.named().filter(|_| continues);
-        assert_eq!(continues, resumed.is_some(), "nothing to continue");
+        let resumed = continues.and_then(|session| self.pair_of(session));
+        assert_eq!(continues.is_some(), resumed.is_some(), "nothing to continue");
         self.held.push(Held {
             ours,
             theirs,
@@ -325,6 +341,7 @@ impl End {
         Some(Packet::Channel {
             from: held.ours,
             to: held.theirs,
+            resumed: held.resumed,
             kind,
             nonce: held.sent,
         })
