@@ -8,6 +8,7 @@ use std::{
 };
 
 use common::{Peer, Seen, pattern};
+use telehash_hashname::Csid;
 use telehash_netsim::{Conditions, Loss, NodeId, World};
 
 const BYTES: usize = 100_000;
@@ -19,8 +20,13 @@ struct Scene {
     seen: Arc<Mutex<Seen>>,
 }
 
+/// One set that keeps its ephemerals, and one whose every round has a fresh one.
+fn set(seed: u64) -> Csid {
+    [Csid::CS3A, Csid::CS42][seed as usize % 2]
+}
+
 fn scene(seed: u64, bytes: usize) -> Scene {
-    let mut world = World::new(seed);
+    let mut world = World::new(seed).with_sets(&[set(seed / 2)]);
     let sender = world.add(Peer::sending(pattern(bytes)).0);
     let (receiver, seen) = Peer::sending(Vec::new());
     let receiver = world.add(receiver);
@@ -67,28 +73,28 @@ fn delivers(seed: u64, loss: Loss) {
 
 #[test]
 fn every_byte_arrives_in_order_without_loss() {
-    (0..200).for_each(|seed| delivers(seed, Loss::Random(0.0)));
+    (0..400).for_each(|seed| delivers(seed, Loss::Random(0.0)));
 }
 
 #[test]
 fn every_byte_arrives_in_order_at_1_and_5_percent_loss() {
-    (0..200).for_each(|seed| delivers(seed, Loss::Random(if seed % 2 == 0 { 0.01 } else { 0.05 })));
+    (0..400).for_each(|seed| delivers(seed, Loss::Random(if seed % 2 == 0 { 0.01 } else { 0.05 })));
 }
 
 #[test]
 fn every_byte_arrives_in_order_at_20_percent_loss() {
-    (0..200).for_each(|seed| delivers(seed, Loss::Random(0.2)));
+    (0..400).for_each(|seed| delivers(seed, Loss::Random(0.2)));
 }
 
 #[test]
 fn every_byte_arrives_in_order_through_bursts_of_loss() {
-    (0..200).for_each(|seed| delivers(seed, Loss::bursts(0.1, 3.0)));
+    (0..400).for_each(|seed| delivers(seed, Loss::bursts(0.1, 3.0)));
 }
 
 #[test]
 fn a_reader_that_stops_for_10_seconds_gets_every_byte() {
     for seed in 0..20 {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed).with_sets(&[set(seed)]);
         let sender = world.add(Peer::sending(pattern(3_000_000)).0);
         let (mut receiver, seen) = Peer::sending(Vec::new());
         receiver.stalled_until = Some(world.now() + Duration::from_secs(10));

@@ -13,7 +13,7 @@ pub(crate) const FORCED_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Limit: repetitions of one answer; more are left out.
-pub(crate) const MAX_REPEATS: u8 = 4;
+pub(crate) const MAX_REPEATS: u8 = 8;
 
 /// Limit: longest wait before a link that is down is tried again, jitter not counted, which adds up
 /// to half as much.

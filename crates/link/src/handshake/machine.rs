@@ -39,6 +39,17 @@ pub(crate) struct Arrived {
     pub(crate) names: Option<Token>,
 }
 
+/// Whether a handshake is one that came in before, byte for byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duplicate {
+    /// It is not.
+    No,
+    /// It is, and the answer to it goes out again.
+    Answered,
+    /// It is, and nothing comes of it.
+    Known,
+}
+
 impl Machine {
     /// The machine for this exchange; `last_at` is the highest `at` that was ever to be persisted
     /// for its peer, or 0.
@@ -153,7 +164,7 @@ impl Machine {
         now: Instant,
         pipe: Option<PipeSlot>,
         digest: [u8; 16],
-    ) -> bool {
+    ) -> Duplicate {
         match self {
             Self::Kept(rounds) => rounds.on_duplicate(now, pipe, digest),
             Self::Fresh(rounds) => rounds.on_duplicate(now, pipe, digest),

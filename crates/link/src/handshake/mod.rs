@@ -43,7 +43,7 @@ mod tests;
 
 pub(crate) use self::{
     actions::{Action, SendKind, Target},
-    machine::{Arrived, Machine, Step},
+    machine::{Arrived, Duplicate, Machine, Step},
 };
 pub(crate) mod renewal {
     //! What the machine for fresh ephemerals asks for.

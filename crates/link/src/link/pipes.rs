@@ -197,8 +197,13 @@ impl Pipe {
         self.rtt = Some(rtt);
     }
 
-    pub(crate) fn heard(&mut self, now: Instant, bytes: usize, cloaked: bool) {
+    /// Counts bytes toward what the place may be sent.
+    pub(crate) fn credit(&mut self, bytes: usize) {
         self.received += bytes as u64;
+    }
+
+    pub(crate) fn heard(&mut self, now: Instant, bytes: usize, cloaked: bool) {
+        self.credit(bytes);
         self.last_heard = now;
         self.peer_cloaks |= cloaked;
     }

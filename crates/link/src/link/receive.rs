@@ -11,7 +11,7 @@ use super::{Link, pipes::Pipe};
 use crate::{
     Event, HandshakeMessage, Input, LinkState, PathSource, PipeId, PipeSlot,
     event::{InputKind, OpenedMessage},
-    handshake::{Arrived, Kind},
+    handshake::{Arrived, Duplicate, Kind},
 };
 
 impl Link {
@@ -67,9 +67,18 @@ impl Link {
         // dead.
         let known = self.pipes.find(id);
         let is_news = known.is_none() && self.state != LinkState::Up;
-        if !is_news && self.rounds.on_duplicate(now, known, digest(plain)) {
-            // Unproven copies count for nothing, not even toward what the address may be sent.
-            return self.follow_rounds(now);
+        if !is_news {
+            match self.rounds.on_duplicate(now, known, digest(plain)) {
+                Duplicate::No => {}
+                // Unproven copies count for nothing, not even toward what the address may be sent.
+                Duplicate::Known => return,
+                Duplicate::Answered => {
+                    // But for the answer to this one, or a few lost ones would use that up.
+                    let pipe = known.and_then(|slot| self.pipes.get_mut(slot));
+                    pipe.into_iter().for_each(|pipe| pipe.credit(bytes));
+                    return self.follow_rounds(now);
+                }
+            }
         }
         let Ok(lob) = Lob::parse(plain) else {
             return self.stats.rejected += 1;

@@ -28,6 +28,7 @@ pub struct World {
     now: Instant,
     nodes: Vec<Node>,
     rng: ChaCha20Rng,
+    csids: Vec<Csid>,
     steps: u64,
 }
 
@@ -41,17 +42,27 @@ impl World {
             now: Instant::from_micros(1_000_000_000),
             nodes: Vec::new(),
             rng: ChaCha20Rng::seed_from_u64(seed),
+            csids: Vec::from([Csid::CS3A]),
             steps: 0,
         }
     }
 
-    /// Adds a node with a new identity of cipher set 3a and an address of its own.
+    /// The same, with other cipher sets for the nodes that are [added](Self::add) from now on. Their
+    /// features have to be enabled.
+    #[must_use]
+    pub fn with_sets(mut self, csids: &[Csid]) -> Self {
+        self.csids = csids.to_vec();
+        self
+    }
+
+    /// Adds a node with a new identity, of cipher set 3a unless others were
+    /// [chosen](Self::with_sets), and an address of its own.
     ///
     /// # Panics
-    /// If the identity cannot be made, which cannot happen with a working generator.
+    /// If the identity cannot be made: a cipher set that is not enabled.
     pub fn add(&mut self, app: impl App + 'static) -> NodeId {
-        let identity = Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut self.rng)
-            .expect("cipher set 3a makes keys of any random bytes");
+        let identity = Identity::generate(&CipherSets::default(), &self.csids, &mut self.rng)
+            .expect("the cipher sets are enabled");
         self.add_with(identity, Config::default(), app)
     }
 

@@ -12,7 +12,7 @@ use crate::{
         actions::Target,
         at::{self, MAX_AT},
         limits::MAX_BEHIND_MILLIS,
-        machine::Arrived,
+        machine::{Arrived, Duplicate},
         targets::Targets,
     },
 };
@@ -54,7 +54,7 @@ impl FreshRounds {
     }
 
     /// A packet that may be a byte-identical duplicate of a handshake that led to a session: if it
-    /// is, returns true, and it needs no further work. Compare before any public-key work.
+    /// is, it needs no further work. Compare before any public-key work.
     ///
     /// It gets the stored answer again, "at most 4 times, at most once in 900 ms, only until a
     /// channel packet authenticates". `pipe` is `None` if it came from no pipe of the link.
@@ -64,14 +64,14 @@ impl FreshRounds {
         now: Instant,
         pipe: Option<PipeSlot>,
         digest: [u8; 16],
-    ) -> bool {
+    ) -> Duplicate {
         let confirmed = self.session.as_ref();
         if confirmed.is_some_and(|session| session.digest == digest) {
-            return true;
+            return Duplicate::Known;
         }
         let unconfirmed = self.unconfirmed.iter_mut();
         let Some(session) = { unconfirmed }.find(|session| session.digest == digest) else {
-            return false;
+            return Duplicate::No;
         };
         if let Some(pipe) = pipe
             && session.origin == Origin::Theirs
@@ -79,8 +79,9 @@ impl FreshRounds {
         {
             let (remote, to) = (session.remote, Target::PacketSource(pipe));
             self.actions.push_back(Action::SendAnswer { remote, to });
+            return Duplicate::Answered;
         }
-        true
+        Duplicate::Known
     }
 
     /// A channel packet authenticated, and was no replay, in the session of the peer's ephemeral
@@ -101,8 +102,7 @@ impl FreshRounds {
         let is_renewed = |renewed: &super::Renewed| renewed.remote == remote;
         let mut known = self.renewed.as_ref().is_some_and(is_renewed);
         if let Some(session) = self.session.as_mut().filter(|own| own.remote == remote) {
-            session.alive();
-            session.used |= heard == Heard::Data;
+            session.alive(heard);
             self.own.iter_mut().for_each(|own| own.heard = true);
             self.failures = 0;
             known = true;
@@ -134,7 +134,11 @@ impl FreshRounds {
             return Meaning::Other;
         }
         let ours = |session: &&Unconfirmed| session.origin == Origin::Ours;
-        let overtaken = self.unconfirmed.iter().filter(ours).any(|ours| ours.at > at);
+        let overtaken = self
+            .unconfirmed
+            .iter()
+            .filter(ours)
+            .any(|ours| ours.at > at);
         match own {
             _ if overtaken => Meaning::Late,
             Some(own) if own > at => Meaning::LowerRound,
@@ -164,7 +168,9 @@ impl FreshRounds {
         self.drop_round();
         let present = self.session.iter().map(|session| session.remote);
         let renewed = self.renewed.iter().map(|session| session.remote);
-        let continues = { present }.chain(renewed).find(|held| arrived.names == Some(*held));
+        let continues = { present }
+            .chain(renewed)
+            .find(|held| arrived.names == Some(*held));
         let Arrived {
             at, remote, pipe, ..
         } = arrived;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use telehash_e3x::{Instant, Order, Token};
 
-use super::{Action, Channels, FreshRounds};
+use super::{Action, Channels, FreshRounds, Heard};
 use crate::{
     DownReason, PipeSlot,
     handshake::{
@@ -64,6 +64,8 @@ pub(super) struct Confirmed {
     pub(super) look: Instant,
     /// A ping waits for its answer.
     pub(super) pinged: Option<Pinged>,
+    /// Pings for a peer that may not have confirmed it, until it answers one or sends data.
+    pub(super) unsure: Option<Pings>,
     /// It is to be renewed as soon as may be.
     renew: bool,
     /// When that is.
@@ -113,6 +115,7 @@ impl Confirmed {
             heard: true,
             look: now + LISTEN_INTERVAL,
             pinged: None,
+            unsure: session.pings,
             renew: false,
             renew_from: now + RENEW_PAUSE,
             renew_used: now + lifetime,
@@ -129,9 +132,13 @@ impl Confirmed {
     }
 
     /// Something authenticated in it.
-    pub(super) fn alive(&mut self) {
+    pub(super) fn alive(&mut self, heard: Heard) {
         self.heard = true;
         self.pinged = None;
+        if heard != Heard::Ping {
+            self.unsure = None;
+        }
+        self.used |= heard == Heard::Data;
     }
 }
 
@@ -315,6 +322,7 @@ mod rebase {
             self.look = rebased(self.look, now);
             self.renew_from = rebased(self.renew_from, now);
             self.renew_used = rebased(self.renew_used, now);
+            self.unsure.iter_mut().for_each(|own| own.rebase(now));
             if let Some(pinged) = &mut self.pinged {
                 pinged.pings.iter_mut().for_each(|own| own.rebase(now));
                 pinged.patience = rebased(pinged.patience, now);

@@ -87,6 +87,10 @@ impl FreshRounds {
             look = !core::mem::replace(&mut session.heard, false);
         }
         let mut again = false;
+        if let Some(pings) = session.unsure.take_if(|pings| pings.due() <= now) {
+            session.unsure = pings.advance(now);
+            again = true;
+        }
         let mut silent = false;
         if let Some(pinged) = &mut session.pinged {
             if let Some(pings) = pinged.pings.take_if(|pings| pings.due() <= now) {
@@ -113,6 +117,7 @@ impl FreshRounds {
         let pinged = session.pinged.as_ref();
         let times = [
             Some(session.look),
+            session.unsure.map(|pings| pings.due()),
             pinged.map(|pinged| pinged.patience),
             pinged
                 .and_then(|pinged| pinged.pings)

@@ -12,6 +12,7 @@ use crate::{
     handshake::{
         actions::{Action, SendKind, Target},
         at::{self, MAX_AT},
+        machine::Duplicate,
         resend::Throttle,
         targets::Targets,
     },
@@ -71,8 +72,8 @@ impl Rounds {
         self.remember();
     }
 
-    /// A packet that may be a byte-identical duplicate of a handshake that we answered: if it is,
-    /// returns true, and it needs no further work. Compare "before any public-key work".
+    /// A packet that may be a byte-identical duplicate of a handshake that we answered: if it is, it
+    /// needs no further work. Compare "before any public-key work".
     ///
     /// "Gets the stored answer again, at most 4 times, at most once in 900 ms, only until a channel
     /// packet authenticates." `pipe` is `None` if it came from a place that is no pipe of the link.
@@ -82,9 +83,9 @@ impl Rounds {
         now: Instant,
         pipe: Option<PipeSlot>,
         digest: [u8; 16],
-    ) -> bool {
+    ) -> Duplicate {
         let Some(echo) = self.echo.as_mut().filter(|echo| echo.digest == digest) else {
-            return false;
+            return Duplicate::No;
         };
         if let Some(pipe) = pipe
             && echo.repeats
@@ -96,8 +97,9 @@ impl Rounds {
                 to,
                 kind: SendKind::Stored,
             });
+            return Duplicate::Answered;
         }
-        true
+        Duplicate::Known
     }
 
     /// A channel packet authenticated, and was no replay, in the session or candidate of the peer's

@@ -13,7 +13,7 @@ use telehash_e3x::{Instant, Order, Token};
 use super::{PRESENT, model::search::Model};
 use crate::{
     DownReason, PipeSlot,
-    handshake::{Action, SendKind, Target, limits::MAX_DERIVED, rounds::Rounds},
+    handshake::{Action, Duplicate, SendKind, Target, limits::MAX_DERIVED, rounds::Rounds},
 };
 
 /// The pipe between the two endpoints.
@@ -131,7 +131,7 @@ impl End {
                 if self.kin {
                     self.rounds.peer_is_ours();
                 }
-                if !self.rounds.on_duplicate(now, Some(pipe), digest) {
+                if self.rounds.on_duplicate(now, Some(pipe), digest) == Duplicate::No {
                     self.rounds
                         .on_message(now, self.unix, pipe, at, from.token(), digest);
                 }

@@ -110,19 +110,35 @@ fn fresh_a_bad_network() {
     let budget = Budget {
         losses: 1,
         duplicates: 1,
-        timeouts: 2,
-        talks: 1,
         ..NOTHING
     };
     explore("fresh, bad network", ODD_DIALS, budget, 100);
 }
 
 #[test]
-fn fresh_time_when_both_dial() {
+fn fresh_loss_and_time() {
     let budget = Budget {
-        timeouts: 2,
         losses: 1,
+        timeouts: 1,
         ..NOTHING
     };
-    explore("fresh, both dial", BOTH_DIAL, budget, 100);
+    explore("fresh, loss and time", EVEN_DIALS, budget, 100);
+}
+
+#[test]
+fn fresh_both_dial_and_one_restarts() {
+    let budget = Budget {
+        restarts: 1,
+        ..NOTHING
+    };
+    explore("fresh, both dial, a restart", BOTH_DIAL, budget, 100);
+}
+
+#[test]
+fn fresh_both_dial_and_packets_are_lost() {
+    let budget = Budget {
+        losses: 2,
+        ..NOTHING
+    };
+    explore("fresh, both dial, loss", BOTH_DIAL, budget, 100);
 }

@@ -15,7 +15,7 @@ use crate::{
         Target,
         fresh::{Action, Channels, FreshRounds, Heard},
         limits::MAX_UNCONFIRMED,
-        machine::Arrived,
+        machine::{Arrived, Duplicate},
         tests::{
             PRESENT,
             model::search::Model,
@@ -171,7 +171,7 @@ impl End {
         match packet {
             Packet::Handshake { from, at, cont } => {
                 let digest = packet.digest();
-                if self.rounds.on_duplicate(now, Some(pipe), digest) {
+                if self.rounds.on_duplicate(now, Some(pipe), digest) != Duplicate::No {
                     return;
                 }
                 self.heard = Some(from);
@@ -275,11 +275,21 @@ impl End {
         self.hold(ours, remote, continues, None);
     }
 
-    fn hold(&mut self, ours: Ephemeral, remote: Token, continues: Option<Token>, answer: Option<Packet>) {
+    fn hold(
+        &mut self,
+        ours: Ephemeral,
+        remote: Token,
+        continues: Option<Token>,
+        answer: Option<Packet>,
+    ) {
         let theirs = self.heard.take().expect("a handshake came in");
         assert_eq!(theirs.token(), remote);
         let resumed = continues.and_then(|session| self.pair_of(session));
-        assert_eq!(continues.is_some(), resumed.is_some(), "nothing to continue");
+        assert_eq!(
+            continues.is_some(),
+            resumed.is_some(),
+            "nothing to continue"
+        );
         self.held.push(Held {
             ours,
             theirs,
