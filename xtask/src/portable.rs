@@ -29,7 +29,7 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// What the core is built with beside `alloc`: the parts that do not need `std` either.
-const FEATURES: &str = "telehash-lob/cbor,telehash-e3x/cs3a";
+const FEATURES: &str = "telehash-lob/cbor,telehash-e3x/cs1a,telehash-e3x/cs1c,telehash-e3x/cs3a";
 
 /// A browser, and a microcontroller without an operating system, with the flags that the latter takes: the library
 /// behind CS3a links `getrandom`, which is never called but has to know the target.

@@ -117,9 +117,11 @@ pub(crate) struct Demo {
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
     /// Make an identity; never overwrites one
-    #[command(after_help = "Examples:\n  mesh id new\n  mesh id new --out alice.json")]
+    #[command(
+        after_help = "Examples:\n  mesh id new\n  mesh id new --out alice.json\n  mesh id new --cs 1a,2a,3a --out old.json  # for peers of 2015"
+    )]
     New {
-        /// Cipher sets, comma-separated; all that this program has if none is named
+        /// Cipher sets, comma-separated, of 1a, 1c, 2a, 3a and 42; 3a and 42 if none is named
         #[arg(long, value_name = "CS,…", value_delimiter = ',', value_parser = parse_csid)]
         cs: Option<Vec<Csid>>,
         /// The file to make; the state directory's identity otherwise

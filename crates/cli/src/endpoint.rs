@@ -202,7 +202,7 @@ fn open_identity(path: &Path, announce: bool) -> Outcome<(Identity, File)> {
 /// Makes an identity file, with keys of these cipher sets or of all.
 pub(crate) fn new_identity(path: &Path, csids: Option<&[Csid]>) -> Outcome<Identity> {
     let sets = CipherSets::default();
-    let csids = csids.map_or_else(|| sets.csids().collect(), <[Csid]>::to_vec);
+    let csids = csids.map_or_else(|| sets.recommended().collect(), <[Csid]>::to_vec);
     let identity = generate_identity(&sets, csids)?;
     create_identity(path, &identity.to_json())?;
     Ok(identity)

@@ -48,6 +48,14 @@ impl CipherSets {
         self.0.get(&csid)
     }
 
+    /// The sets that a new identity should have: 3a, which everybody speaks, and 42, the best there
+    /// is. All that are supported if neither is. The others are for who needs them.
+    pub fn recommended(&self) -> impl Iterator<Item = Csid> + '_ {
+        let is_one = |csid: Csid| matches!(csid, Csid::CS3A | Csid::CS42);
+        let has_one = self.csids().any(is_one);
+        self.csids().filter(move |csid| !has_one || is_one(*csid))
+    }
+
     /// The supported numbers, ascending.
     pub fn csids(&self) -> impl DoubleEndedIterator<Item = Csid> + ExactSizeIterator + '_ {
         self.0.keys().copied()
@@ -68,5 +76,28 @@ impl Default for CipherSets {
         #[cfg(feature = "cs42")]
         let sets = sets.with(Arc::new(crate::Cs42));
         sets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_new_identity_gets_3a_and_42_or_whatever_there_is() {
+        let all = CipherSets::default();
+        let recommended: Vec<_> = all.recommended().collect();
+        let best = [Csid::CS3A, Csid::CS42];
+        let supported: Vec<_> = best
+            .into_iter()
+            .filter(|csid| all.get(*csid).is_some())
+            .collect();
+        match supported.is_empty() {
+            true => assert_eq!(recommended, all.csids().collect::<Vec<_>>()),
+            false => assert_eq!(recommended, supported),
+        }
+        assert_eq!(CipherSets::empty().recommended().count(), 0);
     }
 }

@@ -50,7 +50,7 @@
 //! | `udp` | yes | the UDP transport, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `stream` | yes | the stream channel |
-//! | `cs3a` | yes | cipher set 3a |
+//! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
 #[cfg(feature = "udp")]
 mod udp;

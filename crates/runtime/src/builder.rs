@@ -216,7 +216,7 @@ impl Builder {
         let csids = self
             .new_identity
             .take()
-            .unwrap_or_else(|| self.cipher_sets.csids().collect());
+            .unwrap_or_else(|| self.cipher_sets.recommended().collect());
         if csids.is_empty() {
             return Err(BuildError::NoCipherSet);
         }

@@ -30,7 +30,7 @@ const VECTORS: [(&str, &str); 5] = [
     ("telehash-hashname", ""),
     ("telehash-lob", ""),
     ("telehash-e3x", "vector"),
-    ("telehash-uri", "vector"),
+    ("telehash-uri", ""),
     ("telehash-link", "js"),
 ];
 

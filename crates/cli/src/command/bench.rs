@@ -62,7 +62,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &Bench, report: &mut R
 /// An endpoint of its own identity on the loopback interface.
 async fn endpoint(cs: Option<Csid>, serves: bool) -> Outcome<Mesh> {
     let sets = CipherSets::default();
-    let csids: Vec<_> = cs.map_or_else(|| sets.csids().collect(), |cs| vec![cs]);
+    let csids: Vec<_> = cs.map_or_else(|| sets.recommended().collect(), |cs| vec![cs]);
     let builder = mesh::builder().new_identity(csids).udp(LOOPBACK);
     let builder = match serves {
         true => builder

@@ -72,7 +72,7 @@ impl Steps<'_> {
 
 fn identities() -> Outcome<((Identity, Identity), Figures)> {
     let sets = CipherSets::default();
-    let new = || generate_identity(&sets, sets.csids());
+    let new = || generate_identity(&sets, sets.recommended());
     let (ann, bob) = (new()?, new()?);
     let figures = figures([
         ("ann", ann.hashname().to_string().into()),
