@@ -179,17 +179,9 @@ impl FreshRounds {
 /// For the model: what it compares and hashes.
 #[cfg(test)]
 impl FreshRounds {
-    pub(super) fn session(&self) -> Option<telehash_e3x::Token> {
-        self.session.as_ref().map(|session| session.remote)
-    }
-
     /// Whether a round or an unconfirmed session waits for the peer.
     pub(super) fn is_waiting(&self) -> bool {
         self.own.is_some() || !self.unconfirmed.is_empty()
-    }
-
-    pub(super) fn recorded(&self) -> u64 {
-        self.recorded
     }
 
     /// The same machine with all times moved so that `now` is the model's present.

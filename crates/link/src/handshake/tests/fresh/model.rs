@@ -24,7 +24,7 @@ use crate::handshake::tests::{
 
 const ODD_DIALS: Setup = Setup {
     wanted: [true, false],
-    kin: true,
+    kin: false,
     replays_from: ATTACKER,
     fair: false,
 };
@@ -35,6 +35,16 @@ const EVEN_DIALS: Setup = Setup {
 const BOTH_DIAL: Setup = Setup {
     wanted: [true, true],
     ..ODD_DIALS
+};
+/// One end renews the session they have.
+const ODD_RENEWS: Setup = Setup {
+    kin: true,
+    ..ODD_DIALS
+};
+/// Both do, at the same time.
+const BOTH_RENEW: Setup = Setup {
+    kin: true,
+    ..BOTH_DIAL
 };
 const NOTHING: Budget = Budget {
     restarts: 0,
@@ -64,12 +74,16 @@ fn explore(name: &str, setup: Setup, budget: Budget, floor: usize) {
 #[test]
 fn fresh_replays_without_restarts() {
     let budget = Budget {
-        replays: 2,
+        replays: 3,
         ..NOTHING
     };
     explore("fresh, replays, odd", ODD_DIALS, budget, 100);
     explore("fresh, replays, even", EVEN_DIALS, budget, 100);
-    explore("fresh, replays, both", BOTH_DIAL, budget, 100);
+    let fewer = Budget {
+        replays: 2,
+        ..NOTHING
+    };
+    explore("fresh, replays, both", BOTH_DIAL, fewer, 100);
 }
 
 #[test]
@@ -110,35 +124,75 @@ fn fresh_a_bad_network() {
     let budget = Budget {
         losses: 1,
         duplicates: 1,
+        timeouts: 1,
         ..NOTHING
     };
     explore("fresh, bad network", ODD_DIALS, budget, 100);
 }
 
 #[test]
-fn fresh_loss_and_time() {
-    let budget = Budget {
-        losses: 1,
-        timeouts: 1,
-        ..NOTHING
-    };
-    explore("fresh, loss and time", EVEN_DIALS, budget, 100);
-}
-
-#[test]
-fn fresh_both_dial_and_one_restarts() {
-    let budget = Budget {
+fn fresh_both_dial() {
+    let restart = Budget {
         restarts: 1,
         ..NOTHING
     };
-    explore("fresh, both dial, a restart", BOTH_DIAL, budget, 100);
-}
-
-#[test]
-fn fresh_both_dial_and_packets_are_lost() {
-    let budget = Budget {
+    explore("fresh, both dial, a restart", BOTH_DIAL, restart, 100);
+    let losses = Budget {
         losses: 2,
         ..NOTHING
     };
-    explore("fresh, both dial, loss", BOTH_DIAL, budget, 100);
+    explore("fresh, both dial, loss", BOTH_DIAL, losses, 100);
+}
+
+#[test]
+fn renewal_under_loss_and_replays_loses_no_channel() {
+    let lossy = Budget {
+        losses: 2,
+        timeouts: 1,
+        ..NOTHING
+    };
+    explore("renewal, loss", ODD_RENEWS, lossy, 100);
+    let replayed = Budget {
+        replays: 2,
+        losses: 1,
+        talks: 1,
+        ..NOTHING
+    };
+    explore("renewal, replays", ODD_RENEWS, replayed, 100);
+}
+
+#[test]
+fn renewal_with_glare_loses_no_channel() {
+    let lossy = Budget {
+        losses: 2,
+        ..NOTHING
+    };
+    explore("renewal, glare, loss", BOTH_RENEW, lossy, 100);
+    let replayed = Budget {
+        replays: 1,
+        ..NOTHING
+    };
+    explore("renewal, glare, replays", BOTH_RENEW, replayed, 100);
+}
+
+#[test]
+fn renewal_and_a_restart() {
+    let budget = Budget {
+        restarts: 1,
+        replays: 1,
+        ..NOTHING
+    };
+    explore("renewal, restart", ODD_RENEWS, budget, 100);
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_renewal_under_loss_and_duplication() {
+    let budget = Budget {
+        losses: 2,
+        duplicates: 1,
+        timeouts: 1,
+        ..NOTHING
+    };
+    explore("renewal, loss, long", ODD_RENEWS, budget, 2_000_000);
 }

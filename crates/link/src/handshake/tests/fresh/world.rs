@@ -415,6 +415,17 @@ impl World {
         }
     }
 
+    /// Two ends that have been linked for long enough to renew their session.
+    pub(super) fn linked() -> Self {
+        let mut world = Self::new();
+        world.dial(0);
+        world.deliver_all();
+        world.run(Duration::from_secs(32));
+        assert!(world.is_confirmed());
+        world.rebase();
+        world
+    }
+
     /// The application of one side does something.
     pub(super) fn act(&mut self, side: usize, act: impl Fn(&mut FreshRounds, Instant, u64)) {
         let end = &mut self.ends[side];
@@ -429,17 +440,6 @@ impl World {
         while self.next_timeout().is_some_and(|due| due <= end) {
             self.pass();
             self.deliver_all();
-        }
-        self.now = end;
-    }
-
-    /// Time passes, and nothing arrives.
-    pub(super) fn run_without_network(&mut self, duration: Duration) {
-        let end = self.now + duration;
-        self.flights.clear();
-        while self.next_timeout().is_some_and(|due| due <= end) {
-            self.pass();
-            self.flights.clear();
         }
         self.now = end;
     }
@@ -478,12 +478,21 @@ impl Model for World {
 
     const CLOCKS: [u64; 3] = [CLOCK, CLOCK - 60_000, CLOCK - 500_000];
 
-    fn begin(_kin: bool) -> Self {
-        Self::new()
+    fn begin(kin: bool) -> Self {
+        match kin {
+            true => Self::linked(),
+            false => Self::new(),
+        }
     }
 
     fn dial(&mut self, side: usize) {
-        self.act(side, FreshRounds::start);
+        if self.ends[side].confirmed {
+            self.act(side, FreshRounds::network_changed);
+            // What it asks for is due.
+            self.act(side, FreshRounds::handle_timeout);
+        } else {
+            self.act(side, FreshRounds::start);
+        }
     }
 
     fn flights(&mut self) -> &mut Vec<Packet> {

@@ -21,7 +21,7 @@ pub(in crate::handshake) trait Model: Clone + core::fmt::Debug + Hash {
     /// that of one that kept it.
     const CLOCKS: [u64; 3];
 
-    /// The ends as they start. `kin`: they know that they are of one kind.
+    /// The ends as they start. `kin`: they met before, whatever that means to a model.
     fn begin(kin: bool) -> Self;
     /// The application of one side wants the link.
     fn dial(&mut self, side: usize);
@@ -116,7 +116,9 @@ impl Budget {
 pub(in crate::handshake) struct Setup {
     /// Which ends want the link, and dial again after a restart: the odd one, the even one.
     pub(in crate::handshake) wanted: [bool; 2],
-    /// They know of each other that they are of one kind, and repeat the same bytes, more often.
+    /// They met before. Ends that keep ephemerals know of each other that they are of one kind, and
+    /// repeat the same bytes, more often; ends with fresh ones are linked, and dialing is a network
+    /// change.
     pub(in crate::handshake) kin: bool,
     /// Where replays come from.
     pub(in crate::handshake) replays_from: PipeSlot,
