@@ -77,13 +77,13 @@ fn fresh_replays_without_restarts() {
         replays: 3,
         ..NOTHING
     };
-    explore("fresh, replays, odd", ODD_DIALS, budget, 100);
-    explore("fresh, replays, even", EVEN_DIALS, budget, 100);
+    explore("fresh, replays, odd", ODD_DIALS, budget, 400);
+    explore("fresh, replays, even", EVEN_DIALS, budget, 400);
     let fewer = Budget {
         replays: 2,
         ..NOTHING
     };
-    explore("fresh, replays, both", BOTH_DIAL, fewer, 100);
+    explore("fresh, replays, both", BOTH_DIAL, fewer, 13_000);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn fresh_replays_from_the_address_of_the_peer() {
         timeouts: 1,
         ..NOTHING
     };
-    explore("fresh, the peer's address", setup, budget, 100);
+    explore("fresh, the peer's address", setup, budget, 110_000);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn fresh_a_restart_and_replays() {
         replays: 1,
         ..NOTHING
     };
-    explore("fresh, a restart, replay", ODD_DIALS, budget, 100);
+    explore("fresh, a restart, replay", ODD_DIALS, budget, 24_000);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn fresh_two_restarts() {
         restarts: 2,
         ..NOTHING
     };
-    explore("fresh, two restarts", EVEN_DIALS, budget, 100);
+    explore("fresh, two restarts", EVEN_DIALS, budget, 140_000);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn fresh_a_bad_network() {
         timeouts: 1,
         ..NOTHING
     };
-    explore("fresh, bad network", ODD_DIALS, budget, 100);
+    explore("fresh, bad network", ODD_DIALS, budget, 50_000);
 }
 
 #[test]
@@ -136,12 +136,12 @@ fn fresh_both_dial() {
         restarts: 1,
         ..NOTHING
     };
-    explore("fresh, both dial, a restart", BOTH_DIAL, restart, 100);
+    explore("fresh, both dial, a restart", BOTH_DIAL, restart, 95_000);
     let losses = Budget {
         losses: 2,
         ..NOTHING
     };
-    explore("fresh, both dial, loss", BOTH_DIAL, losses, 100);
+    explore("fresh, both dial, loss", BOTH_DIAL, losses, 1_100);
 }
 
 #[test]
@@ -151,14 +151,14 @@ fn renewal_under_loss_and_replays_loses_no_channel() {
         timeouts: 1,
         ..NOTHING
     };
-    explore("renewal, loss", ODD_RENEWS, lossy, 100);
+    explore("renewal, loss", ODD_RENEWS, lossy, 160_000);
     let replayed = Budget {
         replays: 2,
         losses: 1,
         talks: 1,
         ..NOTHING
     };
-    explore("renewal, replays", ODD_RENEWS, replayed, 100);
+    explore("renewal, replays", ODD_RENEWS, replayed, 38_000);
 }
 
 #[test]
@@ -167,12 +167,12 @@ fn renewal_with_glare_loses_no_channel() {
         losses: 2,
         ..NOTHING
     };
-    explore("renewal, glare, loss", BOTH_RENEW, lossy, 100);
+    explore("renewal, glare, loss", BOTH_RENEW, lossy, 20_000);
     let replayed = Budget {
         replays: 1,
         ..NOTHING
     };
-    explore("renewal, glare, replays", BOTH_RENEW, replayed, 100);
+    explore("renewal, glare, replays", BOTH_RENEW, replayed, 55_000);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn renewal_and_a_restart() {
         replays: 1,
         ..NOTHING
     };
-    explore("renewal, restart", ODD_RENEWS, budget, 100);
+    explore("renewal, restart", ODD_RENEWS, budget, 62_000);
 }
 
 #[test]
