@@ -38,7 +38,7 @@ fn status_link_and_ping_work_through_the_running_endpoint() {
         (&link[0]["hashname"], &link[0]["state"]),
         (&them.ready["hashname"], &"up".into())
     );
-    assert_eq!(link[0]["csid"], "3a");
+    assert_eq!(link[0]["csid"], "42");
     assert_eq!(mine.wait_for("link")["hashname"], them.ready["hashname"]);
 
     let ping = ["ping", them.hashname(), "-c", "3", "-i", "0.01"];

@@ -13,7 +13,7 @@ pub(crate) const FORCED_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Limit: repetitions of one answer; more are left out.
-pub(crate) const MAX_REPEATS: u8 = 8;
+pub(crate) const MAX_REPEATS: u8 = 4;
 
 /// Limit: longest wait before a link that is down is tried again, jitter not counted, which adds up
 /// to half as much.
@@ -29,6 +29,10 @@ pub(crate) const CHALLENGE_SPREAD: u8 = 64;
 /// lives. One place is left to sessions; when a further one is agreed all are erased with our
 /// ephemeral, and a new round begins. That bounds what the caller keeps to never use a pair twice.
 pub(crate) const MAX_DERIVED: usize = 3;
+
+/// Limit: repetitions of one answer toward ends whose rounds have fresh ephemerals; more are left
+/// out. Twice as many as for others: such an end goes on with the same round for 30 s.
+pub(crate) const MAX_ANSWERS: u8 = 8;
 
 /// Limit: sessions that no packet has authenticated in (cipher-sets.md, CS42: "at most 2 unconfirmed
 /// sessions"). A further one takes the place of one that came to be in the same way, else of the

@@ -138,10 +138,13 @@ pub(crate) struct Throttle {
 impl Throttle {
     /// For an answer that goes out now.
     pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            left: MAX_REPEATS,
-            next: now + REPEAT_INTERVAL,
-        }
+        Self::with(now, MAX_REPEATS)
+    }
+
+    /// The same, with another number of repetitions.
+    pub(crate) fn with(now: Instant, left: u8) -> Self {
+        let next = now + REPEAT_INTERVAL;
+        Self { left, next }
     }
 
     /// For something that did not go out yet and may at once.

@@ -27,7 +27,7 @@ async fn both_ends_see_the_link_come_up() {
     assert_eq!(watch.state(), LinkState::Down);
     assert_eq!(watch.changed().await, Some(LinkState::Up));
     assert!(link.is_up());
-    assert_eq!(link.csid(), Some(Csid::CS3A));
+    assert_eq!(link.csid(), Some(Csid::CS42));
     let from = event(&mut seen, |event| match event {
         MeshEvent::LinkState {
             hashname,

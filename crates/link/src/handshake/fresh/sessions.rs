@@ -11,8 +11,8 @@ use crate::{
         actions::Target,
         jitter::draw,
         limits::{
-            LISTEN_INTERVAL, MAX_UNCONFIRMED, PING_PATIENCE, RENEW_INTERVAL, RENEW_PAUSE,
-            RENEWED_LINGER, UNCONFIRMED_LIFE,
+            LISTEN_INTERVAL, MAX_ANSWERS, MAX_UNCONFIRMED, PING_PATIENCE, RENEW_INTERVAL,
+            RENEW_PAUSE, RENEWED_LINGER, UNCONFIRMED_LIFE,
         },
         machine::Arrived,
         resend::{Pings, Throttle},
@@ -167,7 +167,7 @@ impl FreshRounds {
             line,
             source: Some(arrived.pipe),
             pings: Some(Pings::new(now)),
-            throttle: Throttle::new(now),
+            throttle: Throttle::with(now, MAX_ANSWERS),
             expires: now + UNCONFIRMED_LIFE,
         };
         self.actions.push_back(session.ping());

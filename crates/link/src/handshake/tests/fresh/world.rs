@@ -143,6 +143,11 @@ impl End {
         self.held.iter().find(|held| held.theirs.token() == remote)
     }
 
+    /// Sessions that it takes packets of.
+    pub(super) fn sessions(&self) -> usize {
+        self.held.len()
+    }
+
     /// Whether it takes packets of this session.
     fn takes(&self, ours: Ephemeral, theirs: Ephemeral, resumed: Option<Pair>) -> bool {
         self.held
@@ -440,6 +445,17 @@ impl World {
         while self.next_timeout().is_some_and(|due| due <= end) {
             self.pass();
             self.deliver_all();
+        }
+        self.now = end;
+    }
+
+    /// Time passes, and nothing arrives.
+    pub(super) fn run_without_network(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.flights.clear();
+        while self.next_timeout().is_some_and(|due| due <= end) {
+            self.pass();
+            self.flights.clear();
         }
         self.now = end;
     }
