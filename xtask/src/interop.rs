@@ -7,19 +7,81 @@ mod theirs;
 
 use anyhow::{Context, Result};
 
+use crate::endtoend::mesh;
 use crate::shell::{self, root};
 use table::{Dialer, Outcome, Row, Table};
 
 /// Bytes that are echoed over a stream.
 const ECHOED: usize = 40_000;
 
+/// All that there is to try.
+const ALL: &[&str] = &["link", "path", "stream", "unknown"];
+
+/// The same, but for our program of unknown channels, which has the default sets only.
+const OLDER: &[&str] = &["link", "path", "stream"];
+
+/// Whether the two agree on the right set.
+const MIXED: &[&str] = &["link", "stream"];
+
+/// Cipher sets that the two have: each set alone, then more than one.
+const CASES: [Case; 7] = [
+    Case::new("3a", "3a", "3a", OLDER),
+    Case::new("1a", "1a", "1a", OLDER),
+    Case::new("2a", "2a", "2a", OLDER),
+    Case::new("3a,42", "3a", "3a", ALL),
+    Case::new("3a,42", "1a,2a,3a", "3a", MIXED),
+    Case::new("1a,2a", "1a,3a", "1a", MIXED),
+    Case::new("1a,2a,3a", "1a,2a", "2a", MIXED),
+];
+
+/// The cipher sets of the two endpoints, and what is tried with them.
+struct Case {
+    ours: &'static str,
+    theirs: &'static str,
+    /// The one they have to agree on.
+    agreed: &'static str,
+    tests: &'static [&'static str],
+}
+
+impl Case {
+    const fn new(
+        ours: &'static str,
+        theirs: &'static str,
+        agreed: &'static str,
+        tests: &'static [&'static str],
+    ) -> Self {
+        Self {
+            ours,
+            theirs,
+            agreed,
+            tests,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self.ours == self.theirs {
+            true => self.ours.to_owned(),
+            false => format!("{} - {}", self.ours, self.theirs),
+        }
+    }
+
+    /// An identity of ours with the sets of this case.
+    fn identity(&self, programs: &Programs, name: &str) -> Result<std::path::PathBuf> {
+        let name = format!("{name}-{}-{}", self.ours, self.theirs);
+        let folder = programs.folder.path();
+        mesh::identity_with(&programs.mesh, folder, &name, &["--cs", self.ours])
+    }
+}
+
 /// Runs the matrix and prints it.
 pub(crate) fn run() -> Result<()> {
     let mut table = Table::new(planned());
     match prepare() {
         Ok(programs) => {
-            theirs::dial_us(&programs, &mut table);
-            ours::dial_them(&programs, &mut table);
+            for case in &CASES {
+                theirs::dial_us(&programs, case, &mut table);
+                ours::dial_them(&programs, case, &mut table);
+            }
         }
         Err(error) => table.skip_untried(&format!("{error:#}")),
     }
@@ -53,23 +115,21 @@ fn prepare() -> Result<Programs> {
 fn planned() -> Vec<Row> {
     let mut rows = Vec::new();
     for dialer in [Dialer::Theirs, Dialer::Ours] {
-        for what in ["link", "path", "stream", "unknown"] {
-            rows.push(Row::required("telehash-js", dialer, "udp4", "3a", what));
+        for case in &CASES {
+            let sets = case.label();
+            let row =
+                |what: &&'static str| Row::required("telehash-js", dialer, "udp4", &sets, what);
+            rows.extend(case.tests.iter().map(row));
         }
-        for (transport, set, reason) in [
-            ("udp4", "1a", "cipher set 1a is not built yet"),
-            ("udp4", "2a", "cipher set 2a is not built yet"),
-            ("tcp4", "3a", "the tcp transport is not built yet"),
-        ] {
-            rows.push(Row::skipped(
-                "telehash-js",
-                dialer,
-                transport,
-                set,
-                "link",
-                reason,
-            ));
-        }
+        let reason = "the tcp transport is not built yet";
+        rows.push(Row::skipped(
+            "telehash-js",
+            dialer,
+            "tcp4",
+            "3a",
+            "link",
+            reason,
+        ));
         let reason = "no live peer is published for it; its captured vectors (interop/vectors/c) are plain tests";
         rows.push(Row::skipped(
             "telehash-c",

@@ -1,5 +1,6 @@
 //! The proofs of a milestone, each with its figure.
 
+mod sets;
 mod slice;
 mod tests;
 
@@ -12,8 +13,12 @@ pub(crate) fn run(number: u32) -> Result<()> {
     let mut report = Report::new("show");
     match number {
         2 => slice::steps(&mut report)?,
+        3 => sets::steps(&mut report),
         _ => {
-            bail!("no proofs are written down for {number}; there are those of 2, the first slice")
+            bail!(
+                "no proofs are written down for {number}; there are those of 2, the first slice, and 3, \
+                 the cipher sets"
+            )
         }
     }
     report.finish()

@@ -26,6 +26,17 @@ pub(crate) struct Up {
 impl Up {
     /// Starts one on a free UDP port of the loopback interface; `name` names its files in `folder`.
     pub(crate) fn start(program: &Path, folder: &Path, name: &str) -> Result<Self> {
+        let identity = identity(program, folder, name)?;
+        Self::start_as(program, folder, name, &identity)
+    }
+
+    /// The same with this identity.
+    pub(crate) fn start_as(
+        program: &Path,
+        folder: &Path,
+        name: &str,
+        identity: &Path,
+    ) -> Result<Self> {
         let mut command = Command::new(program);
         command
             .args([
@@ -38,7 +49,7 @@ impl Up {
                 "--json",
                 "--id",
             ])
-            .arg(identity(program, folder, name)?);
+            .arg(identity);
         let child = JsonChild::start(format!("mesh up ({name})"), &mut command)?;
         let ready = child.expect("that it is ready", LIMIT, |line| line["event"] == "ready")?;
         let link = folder.join(format!("{name}-link.json"));
@@ -76,12 +87,23 @@ impl Up {
 
 /// The identity file `name` in `folder`, made by `mesh id new` the first time.
 pub(crate) fn identity(program: &Path, folder: &Path, name: &str) -> Result<PathBuf> {
+    identity_with(program, folder, name, &[])
+}
+
+/// The same with further arguments for `mesh id new`.
+pub(crate) fn identity_with(
+    program: &Path,
+    folder: &Path,
+    name: &str,
+    arguments: &[&str],
+) -> Result<PathBuf> {
     let file = folder.join(format!("{name}.json"));
     if !file.exists() {
         let done = process::finish(
             Command::new(program)
                 .args(["id", "new", "--out"])
-                .arg(&file),
+                .arg(&file)
+                .args(arguments),
             LIMIT,
         )?;
         ensure!(

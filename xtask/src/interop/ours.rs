@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::table::{Dialer, Table};
-use super::{ECHOED, Programs, js, outcome};
+use super::{Case, ECHOED, Programs, js, outcome};
 use crate::endtoend::mesh;
 use crate::process::{self, Finished, JsonChild};
 
@@ -19,15 +19,21 @@ use crate::process::{self, Finished, JsonChild};
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// Starts the JavaScript peer and runs one command of ours for each test.
-pub(super) fn dial_them(programs: &Programs, table: &mut Table) {
-    match Listening::start(programs.folder.path()) {
+pub(super) fn dial_them(programs: &Programs, case: &Case, table: &mut Table) {
+    let label = case.label();
+    match Listening::start(programs.folder.path(), case) {
         Ok(peer) => {
-            table.set(Dialer::Ours, "link", &outcome(link(programs, &peer)));
-            table.set(Dialer::Ours, "path", &outcome(path(programs, &peer)));
-            table.set(Dialer::Ours, "stream", &outcome(stream(programs, &peer)));
-            table.set(Dialer::Ours, "unknown", &outcome(unknown(programs, &peer)));
+            for what in case.tests {
+                let result = match *what {
+                    "link" => link(programs, case, &peer),
+                    "path" => path(programs, case, &peer),
+                    "stream" => stream(programs, case, &peer),
+                    _ => unknown(programs, &peer),
+                };
+                table.set(Dialer::Ours, &label, what, &outcome(result));
+            }
         }
-        Err(error) => table.fail_untried(Dialer::Ours, &format!("{error:#}")),
+        Err(error) => table.fail_untried(Dialer::Ours, &label, &format!("{error:#}")),
     }
 }
 
@@ -38,11 +44,11 @@ struct Listening {
 }
 
 impl Listening {
-    fn start(folder: &Path) -> Result<Self> {
-        let link = folder.join("js-link.json");
+    fn start(folder: &Path, case: &Case) -> Result<Self> {
+        let link = folder.join(format!("js-link-{}-{}.json", case.ours, case.theirs));
         let mut node = Command::new("node");
         node.arg(js().join("peer.js"))
-            .args(["listen", "--cs", "3a", "--link-out"])
+            .args(["listen", "--cs", case.theirs, "--link-out"])
             .arg(&link);
         let events = JsonChild::start("telehash-js", &mut node)?;
         events.expect("that it listens", LIMIT, |line| line["event"] == "ready")?;
@@ -50,24 +56,31 @@ impl Listening {
     }
 }
 
-fn link(programs: &Programs, peer: &Listening) -> Result<String> {
-    let done = command(programs, peer, "link", &[])?;
+fn link(programs: &Programs, case: &Case, peer: &Listening) -> Result<String> {
+    let done = command(programs, case, peer, "link", &["--json"])?;
+    let lines = done.json_lines();
+    let csid = lines.iter().find_map(|line| line["csid"].as_str());
+    ensure!(
+        csid == Some(case.agreed),
+        "they agreed on {csid:?}, not on {}",
+        case.agreed
+    );
     peer.events.expect("the link", LIMIT, |line| {
         line["event"] == "link" && line["up"] == true
     })?;
     Ok(format!("{} ms", done.took.as_millis()))
 }
 
-fn path(programs: &Programs, peer: &Listening) -> Result<String> {
-    let done = command(programs, peer, "ping", &["-c", "3", "-i", "0.2"])?;
+fn path(programs: &Programs, case: &Case, peer: &Listening) -> Result<String> {
+    let done = command(programs, case, peer, "ping", &["-c", "3", "-i", "0.2"])?;
     Ok(done.stdout.lines().last().unwrap_or_default().to_owned())
 }
 
-fn stream(programs: &Programs, peer: &Listening) -> Result<String> {
+fn stream(programs: &Programs, case: &Case, peer: &Listening) -> Result<String> {
     let folder = programs.folder.path();
     let (sent, echoed) = (folder.join("sent"), folder.join("echoed"));
     fs::write(&sent, mesh::pattern(ECHOED, 1))?;
-    let identity = mesh::identity(&programs.mesh, folder, "our-pipe")?;
+    let identity = case.identity(programs, "our-pipe")?;
     let pipe = mesh::Pipe {
         program: &programs.mesh,
         identity: &identity,
@@ -100,15 +113,17 @@ fn unknown(programs: &Programs, peer: &Listening) -> Result<String> {
 }
 
 /// Runs `mesh NAME --id our-NAME.json @peer`.
-fn command(programs: &Programs, peer: &Listening, name: &str, more: &[&str]) -> Result<Finished> {
+fn command(
+    programs: &Programs,
+    case: &Case,
+    peer: &Listening,
+    name: &str,
+    more: &[&str],
+) -> Result<Finished> {
     let done = process::finish(
         Command::new(&programs.mesh)
             .args([name, "--id"])
-            .arg(mesh::identity(
-                &programs.mesh,
-                programs.folder.path(),
-                &format!("our-{name}"),
-            )?)
+            .arg(case.identity(programs, &format!("our-{name}"))?)
             .arg(mesh::at_file(&peer.link))
             .args(more),
         LIMIT,

@@ -28,7 +28,7 @@ pub(crate) struct Row {
     peer: &'static str,
     dialer: Dialer,
     transport: &'static str,
-    set: &'static str,
+    set: String,
     what: &'static str,
     required: bool,
     outcome: Outcome,
@@ -40,14 +40,14 @@ impl Row {
         peer: &'static str,
         dialer: Dialer,
         transport: &'static str,
-        set: &'static str,
+        set: &str,
         what: &'static str,
     ) -> Self {
         Self {
             peer,
             dialer,
             transport,
-            set,
+            set: set.to_owned(),
             what,
             required: true,
             outcome: Outcome::Untried,
@@ -59,7 +59,7 @@ impl Row {
         peer: &'static str,
         dialer: Dialer,
         transport: &'static str,
-        set: &'static str,
+        set: &str,
         what: &'static str,
         reason: &str,
     ) -> Self {
@@ -98,7 +98,7 @@ impl Row {
             what,
             ..
         } = self;
-        println!("  {peer:12} {dialer:9} {transport:5} CS{set:3} {what:8} {word:8} {remark}");
+        println!("  {peer:12} {dialer:9} {transport:5} {set:18} {what:8} {word:8} {remark}");
     }
 }
 
@@ -113,10 +113,11 @@ impl Table {
         Self { rows }
     }
 
-    /// Fills the rows for `what` of telehash-js over udp4 with CS3a.
-    pub(crate) fn set(&mut self, dialer: Dialer, what: &str, outcome: &Outcome) {
+    /// Fills the rows for `what` of telehash-js over udp4 with these cipher sets.
+    pub(crate) fn set(&mut self, dialer: Dialer, sets: &str, what: &str, outcome: &Outcome) {
         for row in &mut self.rows {
-            if row.outcome == Outcome::Untried && row.dialer == dialer && row.what == what {
+            let is_it = row.dialer == dialer && row.set == sets && row.what == what;
+            if row.outcome == Outcome::Untried && is_it {
                 row.outcome = outcome.clone();
             }
         }
@@ -133,12 +134,13 @@ impl Table {
         }
     }
 
-    /// Gives every row of `dialer` that nobody tried the same failure.
-    pub(crate) fn fail_untried(&mut self, dialer: Dialer, why: &str) {
+    /// Gives every row of `dialer` with these cipher sets that nobody tried the same failure.
+    pub(crate) fn fail_untried(&mut self, dialer: Dialer, sets: &str, why: &str) {
+        let is_it = |row: &Row| row.dialer == dialer && row.set == sets;
         for row in self
             .rows
             .iter_mut()
-            .filter(|row| row.outcome == Outcome::Untried && row.dialer == dialer)
+            .filter(|row| row.outcome == Outcome::Untried && is_it(row))
         {
             row.outcome = Outcome::Failed(why.to_owned());
         }
@@ -146,7 +148,7 @@ impl Table {
 
     /// Prints the table; a required row that did not pass is an error.
     pub(crate) fn finish(self) -> Result<()> {
-        println!("\n  peer         who       over  set   what     outcome");
+        println!("\n  peer         who       over  sets               what     outcome");
         self.rows.iter().for_each(Row::print);
         let missing = self.rows.iter().filter(|row| !row.holds()).count();
         if missing > 0 {
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn a_skip_with_a_reason_passes_unless_it_is_required() {
         let mut filled = table();
-        filled.set(Dialer::Ours, "link", &Outcome::Passed(String::new()));
+        filled.set(Dialer::Ours, "3a", "link", &Outcome::Passed(String::new()));
         assert!(filled.finish().is_ok());
 
         let mut skipped = table();
@@ -186,14 +188,31 @@ mod tests {
     #[test]
     fn a_result_counts_only_for_its_own_direction() {
         let mut filled = table();
-        filled.set(Dialer::Theirs, "link", &Outcome::Passed(String::new()));
+        filled.set(
+            Dialer::Theirs,
+            "3a",
+            "link",
+            &Outcome::Passed(String::new()),
+        );
+        assert!(filled.finish().is_err());
+    }
+
+    #[test]
+    fn a_result_counts_only_for_its_own_sets() {
+        let mut filled = table();
+        filled.set(Dialer::Ours, "2a", "link", &Outcome::Passed(String::new()));
         assert!(filled.finish().is_err());
     }
 
     #[test]
     fn a_failed_row_fails_the_matrix() {
         let mut filled = table();
-        filled.set(Dialer::Ours, "link", &Outcome::Failed("timeout".into()));
+        filled.set(
+            Dialer::Ours,
+            "3a",
+            "link",
+            &Outcome::Failed("timeout".into()),
+        );
         assert!(filled.finish().is_err());
     }
 }

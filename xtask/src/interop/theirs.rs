@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::table::{Dialer, Outcome, Table};
-use super::{ECHOED, Programs, js};
+use super::{Case, ECHOED, Programs, js};
 use crate::endtoend::mesh::Up;
 use crate::process;
 use crate::shell::run as sh;
@@ -30,18 +30,22 @@ pub(super) fn install() -> Result<()> {
 }
 
 /// Starts our endpoint and lets the JavaScript one run its tests against it.
-pub(super) fn dial_us(programs: &Programs, table: &mut Table) {
-    if let Err(error) = try_dial_us(programs, table) {
-        table.fail_untried(Dialer::Theirs, &format!("{error:#}"));
+pub(super) fn dial_us(programs: &Programs, case: &Case, table: &mut Table) {
+    if let Err(error) = try_dial_us(programs, case, table) {
+        table.fail_untried(Dialer::Theirs, &case.label(), &format!("{error:#}"));
     }
 }
 
-fn try_dial_us(programs: &Programs, table: &mut Table) -> Result<()> {
-    let up = Up::start(&programs.mesh, programs.folder.path(), "dialled-by-js")?;
+fn try_dial_us(programs: &Programs, case: &Case, table: &mut Table) -> Result<()> {
+    let label = case.label();
+    let identity = case.identity(programs, "dialled-by-js")?;
+    let name = format!("dialled-by-js-{}", case.theirs);
+    let up = Up::start_as(&programs.mesh, programs.folder.path(), &name, &identity)?;
     let finished = process::finish(
         Command::new("node")
             .arg(js().join("peer.js"))
-            .args(["dial", "--cs", "3a", "--tests", "link,path,stream,unknown"])
+            .args(["dial", "--cs", case.theirs])
+            .args(["--tests", &case.tests.join(",")])
             .args(["--bytes", &ECHOED.to_string()])
             .arg("--link")
             .arg(up.link_file()),
@@ -51,18 +55,24 @@ fn try_dial_us(programs: &Programs, table: &mut Table) -> Result<()> {
         match line["event"].as_str() {
             Some("result") => {
                 let test = line["test"].as_str().context("a result without a test")?;
-                table.set(Dialer::Theirs, test, &outcome(&line));
+                table.set(Dialer::Theirs, &label, test, &outcome(case, &line));
             }
-            Some("fatal") => table.fail_untried(Dialer::Theirs, &line["error"].to_string()),
+            Some("fatal") => {
+                table.fail_untried(Dialer::Theirs, &label, &line["error"].to_string());
+            }
             _ => {}
         }
     }
-    table.fail_untried(Dialer::Theirs, finished.last_error_line());
+    table.fail_untried(Dialer::Theirs, &label, finished.last_error_line());
     up.stop()
 }
 
-fn outcome(result: &Value) -> Outcome {
+fn outcome(case: &Case, result: &Value) -> Outcome {
+    let csid = &result["info"]["csid"];
     match result["ok"].as_bool() {
+        Some(true) if result["test"] == "link" && *csid != case.agreed => {
+            Outcome::Failed(format!("they agreed on {csid}, not on {}", case.agreed))
+        }
         Some(true) => Outcome::Passed(result["info"].to_string()),
         _ => Outcome::Failed(result["error"].to_string()),
     }

@@ -7,7 +7,7 @@ use crate::shell::{cargo, output};
 /// Runs the tests of `package` whose names contain `filter` and returns how many passed; none is an error, so that a
 /// renamed test does not silently stop proving anything.
 pub(super) fn passed(package: &str, filter: &str) -> Result<String> {
-    let log = output(cargo().args(["test", "-p", package, "--", filter]))?;
+    let log = output(cargo().args(["test", "--all-features", "-p", package, "--", filter]))?;
     let count: usize = log.lines().filter_map(count_of).sum();
     ensure!(count > 0, "no test of {package} has `{filter}` in its name");
     Ok(format!("{count} tests of {package} passed"))

@@ -1,0 +1,39 @@
+//! The cipher sets: byte for byte with others, negotiated, and what each is good for.
+
+use super::tests::passed;
+use crate::report::Report;
+use crate::{interop, outside};
+
+/// What shows each line, and where: (line, package, part of the tests' names).
+const TESTS: [(&str, &str, &str); 9] = [
+    ("vectors", "telehash-e3x", "vector"),
+    ("cipher set 1a", "telehash-e3x", "cs1"),
+    ("cipher set 2a", "telehash-e3x", "cs2a"),
+    ("cipher set 42", "telehash-e3x", "cs42"),
+    (
+        "rounds with fresh ephemerals",
+        "telehash-link",
+        "tests::fresh::rules",
+    ),
+    (
+        "handshake model, fresh ephemerals",
+        "telehash-link",
+        "tests::fresh::model",
+    ),
+    (
+        "handshake model, kept ephemerals",
+        "telehash-link",
+        "tests::model",
+    ),
+    ("renewal under a stream", "telehash-link", "outlives"),
+    ("every set", "telehash-link", "every_set"),
+];
+
+/// Adds every proof.
+pub(super) fn steps(report: &mut Report) {
+    for (line, package, filter) in TESTS {
+        report.step(line, || passed(package, filter));
+    }
+    report.step("interop", interop::run);
+    report.step("outside: one set, one set's libraries", outside::run);
+}
