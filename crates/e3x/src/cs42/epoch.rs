@@ -3,6 +3,7 @@
 use core::fmt;
 
 use ring::aead::{LessSafeKey, NONCE_LEN, Nonce};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{
     kdf::{self, Secret},
@@ -36,14 +37,19 @@ impl Chain {
 
     /// The keys of this epoch.
     pub(super) fn keys(&self) -> Keys {
+        #[cfg(test)]
+        super::tests::work::count_keys();
         let output = kdf::expand::<44>(&self.0, b"telehash/cs42/key");
         let key = Secret::new(core::array::from_fn(|i| output[i]));
         Keys {
             aead: aead_key(&key),
-            iv: core::array::from_fn(|i| output[32 + i]),
+            iv: Zeroizing::new(core::array::from_fn(|i| output[32 + i])),
         }
     }
 }
+
+/// Its secret erases itself.
+impl ZeroizeOnDrop for Chain {}
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,16 +57,16 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// The keys of one epoch and direction.
+/// The keys of one epoch and direction. `ring` does not overwrite its one when it is dropped.
 pub(super) struct Keys {
     pub(super) aead: LessSafeKey,
-    iv: [u8; NONCE_LEN],
+    iv: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 impl Keys {
     /// `iv XOR (4 zero bytes || COUNTER)`.
     pub(super) fn nonce(&self, counter: u64) -> Nonce {
-        let mut nonce = self.iv;
+        let mut nonce = *self.iv;
         for (byte, part) in nonce.iter_mut().skip(4).zip(counter.to_be_bytes()) {
             *byte ^= part;
         }

@@ -154,6 +154,22 @@ impl Cs42Exchange {
         }
     }
 
+    /// Which secrets it holds beside the identity's: an ephemeral of ours, what both identities agree
+    /// on, remote ephemerals. Names every field, so that a new one has to be thought of here.
+    #[cfg(test)]
+    pub(super) const fn holds(&self) -> (bool, bool, usize) {
+        let Self {
+            identity: _,
+            remote: _,
+            order: _,
+            ephemeral,
+            public: _,
+            identities,
+            adopted,
+        } = self;
+        (ephemeral.is_some(), identities.is_some(), adopted.len())
+    }
+
     /// The KEY of a remote ephemeral that is of this set and not ours.
     fn their_key(&self, remote: &RemoteEphemeral) -> Result<Public, ExchangeError> {
         if remote.csid() != Csid::CS42 {
@@ -257,6 +273,7 @@ impl Exchange for Cs42Exchange {
 
     fn adopt(&mut self, remote: &RemoteEphemeral) -> Result<(), ExchangeError> {
         self.their_key(remote)?;
+        Agreement::from_slice(remote.secret()).ok_or(ExchangeError::OtherSet)?;
         self.adopted.retain(|known| known.key() != remote.key());
         if self.adopted.len() >= ADOPTED_EPHEMERALS {
             self.adopted.remove(0);

@@ -8,7 +8,7 @@ use telehash_hashname::Csid;
 use zeroize::Zeroizing;
 
 use super::{
-    agreement::{Ephemeral, KEY_LEN, Public},
+    agreement::{Ephemeral, KEY_LEN, Public, is_weak},
     exchange::Cs42Exchange,
     message::MessageBody,
 };
@@ -24,7 +24,7 @@ pub(super) struct Cs42Key {
 impl Cs42Key {
     pub(super) fn load(public: &[u8], secret: &[u8]) -> Result<Self, KeyError> {
         let public = parse_public(public)?;
-        let pair = Ephemeral::from_secret(Zeroizing::new(parse(secret)?));
+        let pair = Ephemeral::from_secret(&Zeroizing::new(parse(secret)?));
         if bool::from(pair.public().ct_eq(&public)) {
             Ok(Self {
                 pair: Arc::new(pair),
@@ -66,6 +66,9 @@ pub(super) fn open_from_anyone(identity: &Ephemeral, body: &[u8]) -> Result<Open
     if *message.key == identity.public() {
         return Err(MessageError::OwnEphemeral);
     }
+    if is_weak(message.key) {
+        return Err(MessageError::Malformed);
+    }
     let agreement = identity.agree(message.key).ok_or(MessageError::Malformed)?;
     let inner = message
         .decrypt(&agreement, &identity.public())
@@ -77,13 +80,10 @@ pub(super) fn open_from_anyone(identity: &Ephemeral, body: &[u8]) -> Result<Open
     ))
 }
 
-/// A public key that is safe to use: whoever agrees on zeros with anybody has one of a few keys,
-/// and a multiplication by the cofactor shows them.
+/// A public key that is safe to use.
 pub(super) fn parse_public(public: &[u8]) -> Result<Public, KeyError> {
     let public = parse(public)?;
-    // Any secret will do: X25519 clears the cofactor of every one.
-    let probe = x25519_dalek::x25519([1; KEY_LEN], public);
-    if bool::from(probe.ct_eq(&[0; KEY_LEN])) {
+    if is_weak(&public) {
         Err(KeyError::Invalid)
     } else {
         Ok(public)

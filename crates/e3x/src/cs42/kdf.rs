@@ -2,7 +2,7 @@
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A secret of 32 bytes that is erased when dropped.
 pub(super) type Secret = Zeroizing<[u8; 32]>;
@@ -15,7 +15,8 @@ pub(super) fn hkdf<const N: usize>(
 ) -> Zeroizing<[u8; N]> {
     let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
     ikm.iter().for_each(|part| extract.input_ikm(part));
-    let (_, hkdf) = extract.finalize();
+    let (mut prk, hkdf) = extract.finalize();
+    prk.as_mut_slice().zeroize();
     expand_with(&hkdf, info)
 }
 

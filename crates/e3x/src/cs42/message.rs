@@ -114,11 +114,13 @@ impl Parties<'_> {
         let body = packet.len();
         packet.extend_from_slice(self.key);
         packet.extend_from_slice(salt);
-        let mut sealed = inner.to_vec();
+        packet.extend_from_slice(inner);
+        let (head, text) = packet[body..].split_at_mut(HEAD_LEN);
         let key = message_key(salt, ephemeral, self.key, self.recipient);
-        key.seal_in_place_append_tag(zero_nonce(), Aad::from(&packet[body..]), &mut sealed)
-            .expect("a handshake is far shorter than what AES-GCM can seal");
-        packet.append(&mut sealed);
+        let tag = key
+            .seal_in_place_separate_tag(zero_nonce(), Aad::from(head), text)
+            .expect("memory is far smaller than what AES-GCM can seal");
+        packet.extend_from_slice(tag.as_ref());
         let auth = self.auth(salt, ephemeral, identities, &packet[body..]);
         packet.extend_from_slice(&auth);
         packet

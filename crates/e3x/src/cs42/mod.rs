@@ -21,6 +21,11 @@
 //! agreements that it took part in go with it. Of a session the secrets of passed epochs are
 //! overwritten; the keys of the epoch that the peer left stay for ten seconds, for packets that were
 //! overtaken.
+//!
+//! What is erased: secret keys, the results of agreements, HKDF's keys and outputs, the secrets of
+//! epochs. What is not: ring does not overwrite the expanded AES key of an epoch or a message when
+//! it is dropped, so that one may be found in freed memory. It opens the packets of its own epoch
+//! and leads to no other secret.
 
 mod agreement;
 mod epoch;
@@ -63,14 +68,12 @@ impl CipherSet for Cs42 {
     }
 
     fn generate(&self, rng: &mut dyn CryptoRng) -> Result<KeyPair, KeyError> {
-        let mut secret = Zeroizing::new(alloc::vec![0; KEY_LEN]);
-        rng.fill_bytes(&mut secret);
-        let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        bytes.copy_from_slice(&secret);
-        let public = Ephemeral::from_secret(bytes).public();
+        let mut secret = Zeroizing::new([0; KEY_LEN]);
+        rng.fill_bytes(secret.as_mut_slice());
+        let public = Ephemeral::from_secret(&secret).public();
         Ok(KeyPair {
             public: public.to_vec(),
-            secret,
+            secret: Zeroizing::new(secret.to_vec()),
         })
     }
 

@@ -9,8 +9,8 @@ use crate::{Instant, ReplayWindow};
 /// How long the keys of the epoch that the peer left still receive.
 pub(super) const LEFT_LINGER: Duration = Duration::from_secs(10);
 
-/// Limit: how many epochs ahead of the present one a packet may be; one that is further is refused.
-/// Their keys are derived once and kept, so that forged packets cost no more than that.
+/// Most epochs that a packet of CS42 may be ahead of the present one; one that is further is refused as
+/// forged. Their keys are derived once and kept, so that forged packets cost no more than that.
 pub(super) const MAX_AHEAD: u64 = 8;
 
 /// An epoch that packets are accepted from.
@@ -82,16 +82,14 @@ impl Receiver {
     }
 
     /// A packet with this counter authenticated: whether it is new. A later epoch becomes the
-    /// present one; those in between are erased.
+    /// present one; those that the peer skipped are erased, as nothing came of them.
     pub(super) fn accept(&mut self, now: Instant, counter: u64) -> bool {
         let number = epoch_of(counter);
-        while self.present.number < number && !self.ahead.is_empty() {
-            let next = self.ahead.remove(0);
-            let passed = core::mem::replace(&mut self.present, next);
-            // One that the peer skipped sent nothing that might still come.
-            if passed.window.is_some() || self.left.is_none() {
-                self.left = Some((passed, now + LEFT_LINGER));
-            }
+        if let Some(at) = self.ahead.iter().position(|epoch| epoch.number == number) {
+            let next = self.ahead.remove(at);
+            self.ahead.drain(..at);
+            let left = core::mem::replace(&mut self.present, next);
+            self.left = Some((left, now + LEFT_LINGER));
         }
         let epoch = match &mut self.left {
             Some((left, _)) if left.number == number => left,

@@ -2,14 +2,16 @@
 
 use core::time::Duration;
 
-use super::epoch::{Chain, EPOCH_LEN, Keys, epoch_of};
+#[cfg(test)]
+use super::epoch::epoch_of;
+use super::epoch::{Chain, EPOCH_LEN, Keys};
 use crate::Instant;
 
 /// How long after its first packet an epoch is left, full or not.
 pub(super) const EPOCH_AGE: Duration = Duration::from_secs(120);
 
-/// Limit: packets of one direction of a session, and with it the highest counter; more are refused
-/// with `SealError::Exhausted`.
+/// Highest counter of one direction of a session of CS42, the last one of an epoch; after it nothing more is
+/// sealed (`SealError::Exhausted`).
 pub(super) const MAX_COUNTER: u64 = (1 << 63) - 1;
 
 #[derive(Debug)]
@@ -35,9 +37,6 @@ impl Sender {
     /// The counter of the next packet and its keys, or `None` if there are no more. The counter
     /// counts as used.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u64, &Keys)> {
-        if self.exhausted() {
-            return None;
-        }
         let within = self.counter % EPOCH_LEN;
         let is_old = self
             .since
@@ -45,7 +44,10 @@ impl Sender {
         if within != 0 && is_old {
             self.counter += EPOCH_LEN - within;
         }
-        if self.counter % EPOCH_LEN == 0 {
+        if self.exhausted() {
+            return None;
+        }
+        if self.counter.is_multiple_of(EPOCH_LEN) {
             if self.counter != 0 {
                 // What sealed the last epoch is overwritten.
                 self.chain = self.chain.next();
@@ -59,19 +61,24 @@ impl Sender {
     }
 
     pub(super) const fn exhausted(&self) -> bool {
-        self.counter > MAX_COUNTER - EPOCH_LEN
+        self.counter > MAX_COUNTER
     }
 
-    /// Goes on with the last packets of this epoch.
+    /// Goes on at `counter`, with the keys of its epoch.
     #[cfg(test)]
     pub(super) fn skip_to(&mut self, counter: u64) {
-        while epoch_of(self.counter) < epoch_of(counter) {
+        for _ in epoch_of(self.counter)..epoch_of(counter) {
             self.chain = self.chain.next();
-            self.counter = (epoch_of(self.counter) + 1) * EPOCH_LEN;
         }
         self.keys = self.chain.keys();
         self.counter = counter;
     }
+
+    /// Goes on at `counter`, with the keys of another epoch: the way there is too long.
+    #[cfg(test)]
+    pub(super) const fn pretend(&mut self, counter: u64) {
+        self.counter = counter;
+    }
 }
 
-const _: () = assert!(epoch_of(EPOCH_LEN) == 1);
+const _: () = assert!((MAX_COUNTER + 1).is_multiple_of(EPOCH_LEN));

@@ -1,6 +1,6 @@
 //! Sessions of CS42: channel packets.
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 use ring::aead::{Aad, Tag};
 use telehash_hashname::Csid;
@@ -21,10 +21,19 @@ const HEAD_LEN: usize = LENGTH_LEN + Token::LEN + COUNTER_LEN;
 #[derive(Debug)]
 pub(super) struct Cs42Session {
     id: SessionId,
-    resume: Secret,
+    resume: Resume,
     tokens: Tokens,
     sender: Sender,
     receiver: Receiver,
+}
+
+/// The secret that lets another session continue this one. Never shown.
+struct Resume(Secret);
+
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resume(..)")
+    }
 }
 
 /// What packets of a session carry.
@@ -39,7 +48,7 @@ impl Cs42Session {
     pub(super) fn new(secrets: Secrets, tokens: Tokens) -> Self {
         Self {
             id: secrets.id,
-            resume: secrets.resume,
+            resume: Resume(secrets.resume),
             tokens,
             sender: Sender::new(Chain::new(secrets.outgoing)),
             receiver: Receiver::new(&Chain::new(secrets.incoming)),
@@ -143,7 +152,7 @@ impl Session for Cs42Session {
     }
 
     fn resume(&self) -> Option<&[u8; 32]> {
-        Some(&self.resume)
+        Some(&self.resume.0)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
