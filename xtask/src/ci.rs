@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
-use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable};
+use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable, vectors};
 
 /// Seconds that each fuzz target gets here.
 const FUZZ_SECONDS: u64 = 20;
@@ -22,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
     portable::steps(&mut report);
     report.step("outside", outside::run);
     report.step("fuzz", || fuzz::run(&[], FUZZ_SECONDS));
+    report.step("vectors", vectors::check);
     report.step("interop", interop::run);
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
     report.finish()

@@ -19,6 +19,7 @@ mod report;
 mod shell;
 mod show;
 mod suites;
+mod vectors;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -70,6 +71,8 @@ enum Command {
     Outside,
     /// The constants that bound something, and what docs/limits.md says of them
     Limits,
+    /// Write the test vectors of our cipher set and check them, and those of the page, with another program
+    Vectors,
     /// Run every proof of one milestone and print its figures ("show 2": the first slice's proofs)
     Show {
         /// The milestone's number
@@ -91,6 +94,7 @@ fn main() -> Result<()> {
         Command::Portable => portable::run(),
         Command::Outside => outside::run(),
         Command::Limits => limits::run(),
+        Command::Vectors => vectors::publish(),
         Command::Show { number } => show::run(number),
     }
 }
