@@ -29,8 +29,15 @@ pub(super) struct Receiver {
     /// The epochs after the present one that somebody sent packets of, or claimed to: ascending,
     /// without gaps.
     ahead: Vec<Epoch>,
-    /// The epoch that the peer left, and until when.
-    left: Option<(Epoch, Instant)>,
+    /// Boxed, as there is none most of the time.
+    left: Option<Box<Left>>,
+}
+
+/// The epoch that the peer left, and until when it still receives.
+#[derive(Debug)]
+struct Left {
+    epoch: Epoch,
+    until: Instant,
 }
 
 impl Epoch {
@@ -64,7 +71,7 @@ impl Receiver {
         if number == present {
             return Some(&self.present.keys);
         }
-        let (left, _) = self.left.as_ref()?;
+        let left = &self.left.as_ref()?.epoch;
         (left.number == number).then_some(&left.keys)
     }
 
@@ -73,6 +80,8 @@ impl Receiver {
             return None;
         }
         let distance = usize::try_from(distance).ok()?;
+        self.ahead
+            .reserve_exact(distance.saturating_sub(self.ahead.len()));
         while self.ahead.len() < distance {
             let number = self.present.number + self.ahead.len() as u64 + 1;
             self.ahead.push(Epoch::new(number, &self.chain));
@@ -88,22 +97,25 @@ impl Receiver {
         if let Some(at) = self.ahead.iter().position(|epoch| epoch.number == number) {
             let next = self.ahead.remove(at);
             self.ahead.drain(..at);
-            let left = core::mem::replace(&mut self.present, next);
-            self.left = Some((left, now + LEFT_LINGER));
+            self.ahead.shrink_to_fit();
+            self.left = Some(Box::new(Left {
+                epoch: core::mem::replace(&mut self.present, next),
+                until: now + LEFT_LINGER,
+            }));
         }
         let epoch = match &mut self.left {
-            Some((left, _)) if left.number == number => left,
+            Some(left) if left.epoch.number == number => &mut left.epoch,
             _ => &mut self.present,
         };
         epoch.window.get_or_insert_default().accept(counter)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.left.as_ref().map(|(_, until)| *until)
+        self.left.as_ref().map(|left| left.until)
     }
 
     /// Erases the keys of the epoch that was left, once its time is up.
     pub(super) fn expire(&mut self, now: Instant) {
-        self.left.take_if(|(_, until)| *until <= now);
+        self.left.take_if(|left| left.until <= now);
     }
 }

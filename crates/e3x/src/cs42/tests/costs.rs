@@ -1,5 +1,7 @@
 //! The table of costs on the crate's first page.
 
+use ring::aead::LessSafeKey;
+
 use super::work::{self, NOTHING, Work};
 use super::*;
 use crate::cs42::exchange::ADOPTED_EPHEMERALS;
@@ -137,4 +139,10 @@ fn the_third_adopted_ephemeral_makes_an_exchange_forget_the_first() {
         let opens = work::of(|| world.b.open(message).is_ok());
         assert_eq!(opens, (true, cost));
     }
+}
+
+#[test]
+fn a_session_takes_little_more_room_than_its_two_keys() {
+    let keys = 2 * size_of::<LessSafeKey>();
+    assert!(size_of::<Cs42Session>() <= keys + 320);
 }
