@@ -102,9 +102,8 @@
 //! CS42 costs what CS3a does, call by call, except that each session takes a [`fresh`](Exchange::fresh)
 //! ephemeral: every one costs each side four scalar multiplications and one with the base point, or
 //! three if the exchange is kept, which remembers what both identities agree on. Packets cost one pass
-//! of AES-256-GCM; a derivation of keys, two hundred times cheaper than a scalar multiplication, comes
-//! with every 2^20th packet or two minutes, and with forged packets eight times at most before an
-//! honest one arrives.
+//! of AES-256-GCM. Every 2^20th packet, or one in two minutes, derives new keys, which takes as long as
+//! a few packets do; forged ones make us do so eight times at most before an honest one arrives.
 //!
 //! # Features
 //!
