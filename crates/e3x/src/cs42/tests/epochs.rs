@@ -82,6 +82,16 @@ fn a_sender_leaves_its_epoch_two_minutes_after_the_first_packet_of_it() {
 }
 
 #[test]
+fn a_full_epoch_is_followed_by_the_next_one_however_late() {
+    let (mut a, mut b) = World::new(1).sessions();
+    sealed(&mut a, b"the first");
+    sealed_at(&mut a, EPOCH_LEN - 1, b"the last");
+    let packet = sealed_by(&mut a, NOW + EPOCH_AGE);
+    assert_eq!(counter_of(&packet), EPOCH_LEN);
+    assert_eq!(open(&mut b, &packet), b"hello");
+}
+
+#[test]
 fn the_epoch_that_was_left_is_received_for_ten_seconds() {
     assert_eq!(LEFT_LINGER, Duration::from_secs(10));
     let (mut a, mut b) = World::new(1).sessions();
