@@ -182,9 +182,8 @@ impl Sessions {
     /// The session with this id.
     pub(super) fn named(&self, id: SessionId) -> Option<Token> {
         self.fresh.as_ref()?;
-        let is_it = |session: &Box<dyn Session>| session.session_id() == id;
         let mut sides = self.sides.iter();
-        let side = sides.find(|side| side.session.as_ref().is_some_and(is_it))?;
+        let side = sides.find(|side| self.id_of(side.token) == Some(id))?;
         Some(side.token)
     }
 

@@ -2,7 +2,7 @@
 
 use telehash_e3x::Instant;
 
-use super::{Action, FreshRounds, sessions::Unconfirmed};
+use super::{Action, FreshRounds, send::OwnRound, sessions::Unconfirmed};
 use crate::handshake::{actions::Target, limits::LISTEN_INTERVAL, targets::Targets};
 
 impl FreshRounds {
@@ -11,8 +11,8 @@ impl FreshRounds {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let own = self.own.as_ref();
         let times = [
-            own.map(|own| own.deadline()),
-            own.and_then(|own| own.resend_due()),
+            own.map(OwnRound::deadline),
+            own.and_then(OwnRound::resend_due),
             self.unconfirmed.iter().filter_map(Unconfirmed::due).min(),
             self.renewed.as_ref().map(|renewed| renewed.until),
             self.session_due(),
@@ -27,10 +27,10 @@ impl FreshRounds {
     pub(crate) fn handle_timeout(&mut self, now: Instant, clock: u64) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         self.expire(now);
-        if is_due(self.own.as_ref().map(|own| own.deadline())) {
+        if is_due(self.own.as_ref().map(OwnRound::deadline)) {
             self.give_up(now);
         }
-        if is_due(self.own.as_ref().and_then(|own| own.resend_due())) {
+        if is_due(self.own.as_ref().and_then(OwnRound::resend_due)) {
             self.resend(now);
         }
         if let Some(mut targets) = self.forced.take_due(now) {

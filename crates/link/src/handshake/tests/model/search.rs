@@ -96,7 +96,7 @@ pub(in crate::handshake) struct Budget {
 
 impl Budget {
     /// What is left after a step, or `None` if it may not be taken.
-    pub(in crate::handshake) fn after<P>(mut self, step: Step<P>) -> Option<Self> {
+    pub(in crate::handshake) fn after<P: Copy>(mut self, step: Step<P>) -> Option<Self> {
         let budget = match step {
             Step::Start | Step::Deliver(_) => return Some(self),
             Step::Lose(_) => &mut self.losses,
