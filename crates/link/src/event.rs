@@ -28,6 +28,9 @@ pub enum DownReason {
     Unreachable,
     /// The peer stopped answering keepalives on every pipe.
     Silent,
+    /// The keys of the session sealed all they may, or too many packets were forged in a cipher set
+    /// whose MAC is weak. New ones are being agreed.
+    WornOut,
 }
 
 /// News of a link for the application. Drain with [`Link::poll_event`](crate::Link::poll_event).

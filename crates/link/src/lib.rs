@@ -18,6 +18,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod bucket;
 mod config;
 mod endpoint;
 mod error;
@@ -28,6 +29,7 @@ pub mod fuzzing;
 mod handshake;
 mod link;
 mod pipe;
+mod weak_mac;
 
 pub use telehash_e3x::{Instant, Order};
 

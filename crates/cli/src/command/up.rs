@@ -141,6 +141,7 @@ fn why_down(reason: DownReason) -> &'static str {
         DownReason::Closed => "closed",
         DownReason::Unreachable => "no answer",
         DownReason::Silent => "the peer fell silent",
+        DownReason::WornOut => "its keys are used up; new ones are being agreed",
         _ => "unknown",
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     event::{InputKind, OpenedMessage, ToEndpoint, TokenOwner},
     handshake::{Kind, MessageSet},
     link::{Clock, Parts, digest},
+    weak_mac::Claims,
 };
 
 /// Names a link within its endpoint.
@@ -50,6 +51,8 @@ pub struct Endpoint {
     names: HashMap<Hashname, LinkKey>,
     half_open: HalfOpenTable,
     strangers: Strangers,
+    /// Forged handshakes in cipher sets with weak MACs.
+    claims: Claims,
     welcome: Welcome,
     next_key: u64,
     stats: EndpointStats,
@@ -115,6 +118,7 @@ impl Endpoint {
             names: HashMap::new(),
             half_open: HalfOpenTable::default(),
             strangers,
+            claims: Claims::default(),
             welcome: Welcome::default(),
             next_key: 0,
             stats: EndpointStats::default(),
@@ -419,10 +423,17 @@ impl Endpoint {
         }
         let keys = keys.clone();
         let mut exchange = self.begin(csid, &keys)?;
+        let is_weak = exchange.weak_mac();
+        if is_weak && !self.claims.admits(now, &hashname) {
+            return Err(DropReason::Throttled);
+        }
         self.stats.agreements += 1;
-        exchange
-            .verify(&message.body, &message.opened)
-            .map_err(|_| DropReason::Forged)?;
+        if exchange.verify(&message.body, &message.opened).is_err() {
+            if is_weak {
+                self.claims.failed(now, hashname);
+            }
+            return Err(DropReason::Forged);
+        }
         Ok(self.introduce(now, pipe, token, message, hashname, keys, exchange))
     }
 

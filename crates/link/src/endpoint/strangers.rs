@@ -7,6 +7,7 @@ use telehash_e3x::Instant;
 
 use crate::{
     PipeId, Remote,
+    bucket::{Bucket, Rate},
     config::{KEYSTREAM_PER_SECOND, MAX_STRANGER_PREFIXES, StrangerBudget},
 };
 
@@ -189,53 +190,6 @@ impl Prefix {
                 }
             },
         }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    per_second: u32,
-    /// Seconds' worth that a quiet source saves up.
-    burst: u32,
-}
-
-impl Rate {
-    fn capacity(self) -> u64 {
-        u64::from(self.per_second) * u64::from(self.burst) * 1000
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    millitokens: u64,
-    refilled: Instant,
-}
-
-impl Bucket {
-    fn full(rate: Rate, now: Instant) -> Self {
-        Self {
-            millitokens: rate.capacity(),
-            refilled: now,
-        }
-    }
-
-    fn refill(&mut self, now: Instant, rate: Rate) -> &mut Self {
-        let elapsed = now.saturating_duration_since(self.refilled).as_micros();
-        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-        let earned = elapsed.saturating_mul(u64::from(rate.per_second)) / 1000;
-        if earned > 0 {
-            self.millitokens = self.millitokens.saturating_add(earned).min(rate.capacity());
-            self.refilled = now;
-        }
-        self
-    }
-
-    fn tokens(&self) -> u64 {
-        self.millitokens / 1000
-    }
-
-    fn take(&mut self, tokens: u64) {
-        self.millitokens = self.millitokens.saturating_sub(tokens.saturating_mul(1000));
     }
 }
 

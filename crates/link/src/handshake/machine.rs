@@ -107,6 +107,14 @@ impl Machine {
         }
     }
 
+    /// The keys of the session are used up. Where ephemerals are fresh that takes 2^63 packets.
+    pub(crate) fn worn_out(&mut self, now: Instant, unix: Duration) {
+        match self {
+            Self::Kept(rounds) => rounds.worn_out(now, unix.as_secs()),
+            Self::Fresh(rounds) => rounds.network_changed(now, millis(unix)),
+        }
+    }
+
     /// Whoever has a set with fresh ephemerals is of our kind anyway.
     pub(crate) fn peer_is_ours(&mut self) {
         if let Self::Kept(rounds) = self {

@@ -133,6 +133,16 @@ impl Rounds {
         }
     }
 
+    /// The keys of the session are used up, or too much was tried on them. A session is the pair of
+    /// its ephemerals, so a new one needs a new ephemeral of ours: the old one ends here, with its
+    /// channels, and a round begins at once.
+    pub(crate) fn worn_out(&mut self, now: Instant, unix: u64) {
+        if self.session.is_some() {
+            self.erase(DownReason::WornOut);
+            self.fire(now, unix, Targets::all(), Purpose::Plain);
+        }
+    }
+
     /// `z` or `hc` was seen in an authenticated handshake: the peer is an implementation of ours and
     /// takes repetitions of the same bytes.
     pub(crate) fn peer_is_ours(&mut self) {

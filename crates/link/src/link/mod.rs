@@ -33,7 +33,7 @@ pub use self::{
 use crate::{
     ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, LinkState, Open, OpenError,
     Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
-    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Machine,
+    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Machine, weak_mac::Patience,
 };
 
 /// A private, encrypted link to one other endpoint (links.md, channels.md).
@@ -60,6 +60,10 @@ pub struct Link {
     to_endpoint: VecDeque<EndpointEvent>,
     state: LinkState,
     sealed: Sealed,
+    /// How many more forged handshakes there may be, where MACs are weak.
+    patience: Patience,
+    /// The keys of the session are used up: a new one is due.
+    worn_out: Option<Instant>,
     /// When our newest round left, if it left once.
     round_sent: Option<Instant>,
     /// What both ends' newest handshakes offer; fixed once a session is agreed.
@@ -144,6 +148,8 @@ impl Link {
             to_endpoint: VecDeque::new(),
             state: LinkState::Down,
             sealed: Sealed::default(),
+            patience: Patience::new(now),
+            worn_out: None,
             round_sent: None,
             agreeable: Agreeable::default(),
             head_only: false,
@@ -218,6 +224,7 @@ impl Link {
             self.rounds.poll_timeout(),
             self.flow.poll_timeout(),
             sessions,
+            self.worn_out,
         ]
         .into_iter()
         .flatten()
@@ -229,6 +236,10 @@ impl Link {
         self.sessions.handle_timeout(now);
         self.flow.handle_timeout(now);
         let unix = self.clock.unix(now);
+        if self.worn_out.take().is_some() {
+            self.rounds.worn_out(now, unix);
+            self.follow_rounds(now);
+        }
         self.rounds.handle_timeout(now, unix);
         self.follow_rounds(now);
     }

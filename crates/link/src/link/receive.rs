@@ -42,7 +42,10 @@ impl Link {
         let (side, range) = match self.sessions.open_channel(now, plain) {
             Ok(opened) => opened,
             Err(OpenError::Replayed) => return self.stats.replayed += 1,
-            Err(_) => return self.stats.rejected += 1,
+            Err(_) => {
+                self.stats.rejected += 1;
+                return self.note_wear(now);
+            }
         };
         let Some(slot) = self.pipe_of(now, id, bytes, cloaked) else {
             return;
@@ -112,7 +115,16 @@ impl Link {
             digest,
             bytes,
         } = message;
+        // What the session's own ephemeral sends needs no guess.
+        let is_guess = self.sessions.exchange().weak_mac()
+            && self.sessions.active_token() != Some(opened.token());
+        if is_guess && !self.patience.admits(now) {
+            return self.stats.rejected += 1;
+        }
         if self.sessions.verify(&body, &opened).is_err() {
+            if is_guess {
+                self.patience.failed();
+            }
             return self.stats.rejected += 1;
         }
         self.stats.handshakes_received += 1;
@@ -170,6 +182,14 @@ impl Link {
             self.mark_validated(now, slot);
         } else if !core::mem::replace(&mut pipe.roamed, true) {
             self.push_event(Event::PipeCandidate(slot));
+        }
+    }
+
+    /// Has the session replaced, as soon as the time comes, if its keys are used up.
+    pub(super) fn note_wear(&mut self, now: Instant) {
+        let session = self.sessions.active();
+        if session.is_some_and(|session| session.exhausted()) {
+            self.worn_out.get_or_insert(now);
         }
     }
 

@@ -174,6 +174,7 @@ impl Link {
         if session.seal(now, &mut buf[start + gap..]).is_err() {
             // The keys are used up: the packet counts as lost until a new session carries it.
             buf.truncate(start);
+            self.note_wear(now);
             return false;
         }
         if gap > 0 {
