@@ -86,6 +86,10 @@ impl Link {
         let Ok(lob) = Lob::parse(plain) else {
             return self.stats.rejected += 1;
         };
+        // No MAC covers the head.
+        if lob.head() != [self.csid().as_u8()] {
+            return self.stats.rejected += 1;
+        }
         let Ok(opened) = self.sessions.open_message(lob.body()) else {
             return self.stats.rejected += 1;
         };

@@ -1,6 +1,8 @@
 //! Applications for simulated worlds.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod sets;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
