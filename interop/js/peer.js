@@ -2,7 +2,10 @@
 // A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only.
 //
 //   node peer.js listen [--cs 3a] [--link-out FILE]
-//   node peer.js dial --link FILE [--cs 3a] [--tests link,path,stream,unknown] [--bytes 40000] [--timeout 15000]
+//   node peer.js dial --link FILE [--cs 3a] [--identity FILE] [--tests link,path,stream,unknown] [--bytes 40000]
+//                     [--timeout 15000]
+//
+// --identity takes an identity file instead of making an identity with --cs.
 //
 // Standard output carries one JSON object a line and nothing else:
 //
@@ -57,8 +60,10 @@ async function generate(csids) {
 }
 
 /** Brings an endpoint up on a free port of the loopback interface. */
-async function start(csids) {
-  const id = await generate(csids);
+async function start(options) {
+  const id = options.identity
+    ? JSON.parse(fs.readFileSync(options.identity, 'utf8'))
+    : await generate(options.cs.split(','));
   const mesh = await new Promise((resolve, reject) => {
     telehash.mesh({ id, ip: '127.0.0.1', extensions: { ...EXTENSIONS } }, (error, up) => (up ? resolve(up) : reject(error)));
   });
@@ -83,7 +88,7 @@ function linkJson(mesh) {
 // ---------------------------------------------------------------------------------------------------------- listen
 
 async function listen(options) {
-  const mesh = await start(options.cs.split(','));
+  const mesh = await start(options);
   mesh.accept = (from) => mesh.link(from);
   mesh.stream((link, open, accept) => echo(link, accept()));
   const link = linkJson(mesh);
@@ -182,7 +187,7 @@ function within(ms, what, promise) {
 
 async function dial(options) {
   const timeout = Number(options.timeout);
-  const mesh = await start(options.cs.split(','));
+  const mesh = await start(options);
   const link = mesh.link(JSON.parse(fs.readFileSync(options.link, 'utf8')));
   if (!link) throw new Error(`no link: ${mesh.err}`);
   const up = new Promise((resolve) => link.status((down) => down || resolve()));
@@ -209,6 +214,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cs: { type: 'string', default: '3a' },
+    identity: { type: 'string' },
     link: { type: 'string' },
     'link-out': { type: 'string' },
     tests: { type: 'string', default: 'link,path,stream,unknown' },

@@ -77,6 +77,15 @@ impl Up {
         Ok(SocketAddr::new(ip, u16::try_from(port)?))
     }
 
+    /// Waits until it reports that the link to this hashname is up.
+    pub(crate) fn expect_link(&self, hashname: &str) -> Result<()> {
+        let is_it = |line: &Value| {
+            line["event"] == "link" && line["hashname"] == hashname && line["state"] == "up"
+        };
+        self.child.expect("the link", LIMIT, is_it)?;
+        Ok(())
+    }
+
     /// Asks it to end and checks that it did so in order.
     pub(crate) fn stop(self) -> Result<()> {
         let status = self.child.terminate(LIMIT)?;

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::table::{Dialer, Outcome, Table};
@@ -45,7 +45,7 @@ fn try_dial_us(programs: &Programs, case: &Case, table: &mut Table) -> Result<()
         Command::new("node")
             .arg(js().join("peer.js"))
             .args(["dial", "--cs", case.theirs])
-            .args(["--tests", &case.tests.join(",")])
+            .args(["--tests", &case.asked_of_js()])
             .args(["--bytes", &ECHOED.to_string()])
             .arg("--link")
             .arg(up.link_file()),
@@ -63,8 +63,35 @@ fn try_dial_us(programs: &Programs, case: &Case, table: &mut Table) -> Result<()
             _ => {}
         }
     }
+    if case.tests.contains(&"identity") {
+        let loaded = load_ours(programs, case, &up);
+        table.set(Dialer::Theirs, &label, "identity", &super::outcome(loaded));
+    }
     table.fail_untried(Dialer::Theirs, &label, finished.last_error_line());
     up.stop()
+}
+
+/// The JavaScript peer takes an identity file that our program made, and links with it.
+fn load_ours(programs: &Programs, case: &Case, up: &Up) -> Result<String> {
+    let file = case.identity(programs, "for-js")?;
+    let finished = process::finish(
+        Command::new("node")
+            .arg(js().join("peer.js"))
+            .args(["dial", "--tests", "link", "--identity"])
+            .arg(&file)
+            .arg("--link")
+            .arg(up.link_file()),
+        LIMIT,
+    )?;
+    let identity: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    let hashname = identity["hashname"].as_str().context("no hashname")?;
+    let lines = finished.json_lines();
+    let linked = lines
+        .iter()
+        .any(|line| line["test"] == "link" && line["ok"] == true);
+    ensure!(linked, "{}", finished.last_error_line());
+    up.expect_link(hashname)?;
+    Ok(format!("{}…", &hashname[..8]))
 }
 
 fn outcome(case: &Case, result: &Value) -> Outcome {
