@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 7
+//! TELEHASH_BENCH_CS=3a cargo run --release --manifest-path benches/peers/Cargo.toml
 //! ```
 
 mod cpu;

@@ -1,4 +1,4 @@
-//! This library, with its defaults: CS3a, cloaked, over UDP.
+//! This library, with its defaults, over UDP: cloaked, in CS42 unless `TELEHASH_BENCH_CS` names another set.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
-use mesh::{StrangerBudget, prelude::*};
+use mesh::{Csid, StrangerBudget, prelude::*};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::library::{Connection, Library, Server};
@@ -43,6 +43,7 @@ impl Library for Ours {
         let mut budget = StrangerBudget::default();
         (budget.per_prefix, budget.global) = (UNLIMITED, UNLIMITED);
         let builder = mesh::builder()
+            .new_identity([csid()?])
             .udp(LOOPBACK)
             .accept(Accept::All)
             .strangers(budget);
@@ -53,6 +54,7 @@ impl Library for Ours {
     async fn dial(&self, address: &str) -> Result<Box<dyn Connection>> {
         // An endpoint and an identity for each connection, as quinn gets a client endpoint.
         let mesh = mesh::builder()
+            .new_identity([csid()?])
             .udp(LOOPBACK)
             .accept(Accept::None)
             .build()
@@ -60,6 +62,14 @@ impl Library for Ours {
         let link = mesh.link(address).await?;
         link.wait_up(PATIENCE).await?;
         Ok(Box::new(OurConnection { mesh, link }))
+    }
+}
+
+/// The cipher set that is measured; the far end of a two-process run inherits it.
+fn csid() -> Result<Csid> {
+    match std::env::var("TELEHASH_BENCH_CS") {
+        Ok(set) => Ok(set.parse()?),
+        Err(_) => Ok(Csid::CS42),
     }
 }
 

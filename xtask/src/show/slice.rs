@@ -135,6 +135,7 @@ fn beside_others() -> Outcome {
     }
     sh(cargo()
         .args(["run", "--release", "--manifest-path"])
-        .arg(manifest))
+        .arg(manifest)
+        .env("TELEHASH_BENCH_CS", "3a"))
     .into()
 }
