@@ -18,9 +18,11 @@ const MAX_OPERATIONS: usize = 512;
 
 /// Drives two endpoints by bytes: each pair is an operation and its argument. They link, open
 /// channels, write, read, end, fail, lose, repeat, reorder and corrupt each other's packets, and
-/// let time pass. What one end delivers is always a prefix of what the other wrote.
+/// let time pass. What one end delivers is always a prefix of what the other wrote. An odd byte at
+/// the end has them use a cipher set with fresh ephemerals, where that is enabled.
 pub fn two_endpoints(data: &[u8]) {
-    let mut machine = Machine::new();
+    let fresh = data.len() % 2 == 1 && CipherSets::default().get(Csid::CS42).is_some();
+    let mut machine = Machine::new(if fresh { Csid::CS42 } else { Csid::CS3A });
     for operation in data.chunks_exact(2).take(MAX_OPERATIONS) {
         machine.run(operation[0], operation[1]);
         machine.settle();
@@ -53,11 +55,11 @@ struct Stream {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(csid: Csid) -> Self {
         let now = Instant::from_micros(1_000_000_000);
         Self {
             now,
-            ends: [End::new(now, 1), End::new(now, 2)],
+            ends: [End::new(now, csid, 1), End::new(now, csid, 2)],
             wire: VecDeque::new(),
         }
     }
@@ -247,10 +249,10 @@ impl Machine {
 }
 
 impl End {
-    fn new(now: Instant, seed: u8) -> Self {
+    fn new(now: Instant, csid: Csid, seed: u8) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
-        let identity = Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng)
-            .expect("cipher set 3a makes keys of any random bytes");
+        let identity = Identity::generate(&CipherSets::default(), &[csid], &mut rng)
+            .expect("these cipher sets make keys of any random bytes");
         let config = Config::default();
         let endpoint = Endpoint::new(
             config,
