@@ -10,6 +10,8 @@ mod deny;
 mod endtoend;
 mod fuzz;
 mod interop;
+mod leakage;
+mod libraries;
 mod limits;
 mod outside;
 mod portable;
@@ -57,6 +59,8 @@ enum Command {
     },
     /// Micro-benchmarks of codec and crypto, as one table
     Bench,
+    /// Whether secrets show in the time that the cipher sets take (dudect), optimised; a minute
+    Leakage,
     /// Licences, bans and sources of all dependencies
     Deny {
         /// Check the advisories as well, which needs the network
@@ -89,6 +93,7 @@ fn main() -> Result<()> {
         Command::EndToEnd { bytes } => endtoend::run(bytes),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Bench => bench::run(),
+        Command::Leakage => leakage::run(),
         Command::Deny { advisories } => deny::run(advisories),
         Command::Arrows => arrows::run(),
         Command::Portable => portable::run(),

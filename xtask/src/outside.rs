@@ -4,10 +4,12 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::libraries;
 use crate::shell::{cargo, root, run as sh, target_dir};
 
-/// Builds and runs every program of `interop/outside`.
+/// Builds and runs every program of `interop/outside`, and looks at what each cipher set brings along.
 pub(crate) fn run() -> Result<()> {
+    libraries::run()?;
     let folder = root().join("interop/outside");
     let mut programs: Vec<_> = fs::read_dir(&folder)
         .with_context(|| format!("could not list {}", folder.display()))?
