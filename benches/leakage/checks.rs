@@ -1,7 +1,8 @@
-//! What is measured. Inputs of both classes are copied to one place before the time starts, or the
-//! places would be compared.
+//! What is measured. Inputs of both classes are made beforehand and copied to one place before the time
+//! starts, without a branch: or else places and branches would be compared.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,10 +80,13 @@ impl<T> Pools<T> {
     }
 }
 
-/// The beginning of a MAC or its end is wrong.
-fn wrong(mac: &mut [u8], class: Class) {
-    let last = mac.len() - 1;
-    mac[if class == Class::A { 0 } else { last }] ^= 0x80;
+/// What is right at this range, but for the first byte there, or the last.
+fn wrong(right: &[u8], at: &Range<usize>) -> [Vec<u8>; 2] {
+    [at.start, at.end - 1].map(|wrong| {
+        let mut copy = right.to_vec();
+        copy[wrong] ^= 0x80;
+        copy
+    })
 }
 
 /// A comparison that stops at the first difference.
@@ -91,6 +95,7 @@ fn control() -> Check {
         a.iter().zip(b).all(|(a, b)| black_box(*a) == black_box(*b))
     }
     let right = vec![7; CONTROL];
+    let wrong = wrong(&right, &(0..CONTROL));
     let mut scratch = right.clone();
     Check {
         name: "control: a comparison that stops early".into(),
@@ -98,8 +103,7 @@ fn control() -> Check {
         samples: FAST,
         expected: Expected::Leak,
         run: Box::new(move |class| {
-            scratch.copy_from_slice(&right);
-            wrong(&mut scratch, class);
+            scratch.copy_from_slice(&wrong[class as usize]);
             time(|| early_exit(black_box(&scratch), black_box(&right)))
         }),
     }
@@ -173,16 +177,15 @@ fn message_mac(csid: Csid) -> Check {
         16
     };
     let right = body(&message).to_vec();
-    let start = right.len() - mac;
-    let mut scratch = right.clone();
+    let wrong = wrong(&right, &(right.len() - mac..right.len()));
+    let mut scratch = right;
     Check {
         name: format!("CS{csid} message MAC"),
         classes: "first byte wrong, last byte wrong",
         samples: FAST,
         expected: Expected::Constant,
         run: Box::new(move |class| {
-            scratch.copy_from_slice(&right);
-            wrong(&mut scratch[start..], class);
+            scratch.copy_from_slice(&wrong[class as usize]);
             time(|| assert!(to_alice.verify(&scratch, &opened).is_err()))
         }),
     }
@@ -198,15 +201,15 @@ fn channel_tag(csid: Csid) -> Check {
         Csid::CS3A => 42..58,
         _ => packet.len() - 16..packet.len(),
     };
-    let mut scratch = packet.clone();
+    let wrong = wrong(&packet, &mac);
+    let mut scratch = packet;
     Check {
         name: format!("CS{csid} channel packet"),
         classes: "first byte of the MAC wrong, last byte wrong",
         samples: FAST,
         expected: Expected::Constant,
         run: Box::new(move |class| {
-            scratch.copy_from_slice(&packet);
-            wrong(&mut scratch[mac.clone()], class);
+            scratch.copy_from_slice(&wrong[class as usize]);
             time(|| assert!(!pair.accepts(&mut scratch)))
         }),
     }
