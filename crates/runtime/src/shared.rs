@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use telehash_channel_path::{PathConfig, Whereabouts};
 use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, Endpoint, LinkKey, LinkState, PipeId, TransportId};
+use telehash_transport::Transport;
 
 use crate::accept::Door;
 use crate::clock::{Clock, Drift};
@@ -133,6 +134,10 @@ impl Shared {
         self.ports.get(usize::from(id.0))
     }
 
+    fn transport_of(&self, pipe: PipeId) -> Option<Arc<dyn Transport>> {
+        self.port(pipe.transport)?.transport()
+    }
+
     /// A link changed its state. Called under its lock, so that watchers see changes in order.
     pub(crate) fn publish_state(&self, driver: &LinkDriver, reason: Option<DownReason>) {
         let state = if reason.is_some() {
@@ -159,15 +164,18 @@ impl Shared {
         self.events.publish(MeshEvent::SeenAs { hashname, path });
     }
 
+    /// A link uses this connection: it is a stranger's no more.
     pub(crate) fn connection_used(&self, pipe: PipeId, key: LinkKey) {
         self.connections().insert(pipe, key);
+        if let Some(transport) = self.transport_of(pipe) {
+            transport.keep(&convert::to_transport(pipe.remote));
+        }
     }
 
     /// The link does without this connection: it is closed.
     pub(crate) fn connection_unused(&self, pipe: PipeId) {
         self.connections().remove(&pipe);
-        let transport = self.port(pipe.transport).and_then(|port| port.transport());
-        if let Some(transport) = transport {
+        if let Some(transport) = self.transport_of(pipe) {
             transport.close_pipe(&convert::to_transport(pipe.remote));
         }
     }
@@ -227,7 +235,7 @@ impl Whereabouts for Shared {
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {
-        let transport = self.port(pipe.transport)?.transport()?;
+        let transport = self.transport_of(pipe)?;
         transport.remote_path(&convert::to_transport(pipe.remote))
     }
 }

@@ -1,6 +1,8 @@
 //! How to open a UDP socket.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+
+use telehash_transport::ip::Listen;
 
 /// The port that telehash prefers.
 pub const DEFAULT_PORT: u16 = 42_424;
@@ -15,23 +17,21 @@ pub const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// taken; on a system without IPv6, on IPv4 alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UdpConfig {
-    pub(crate) ip: IpAddr,
-    pub(crate) port: u16,
-    /// Another port will do if this one is taken.
-    pub(crate) any_port: bool,
-    /// IPv4 alone will do if there is no IPv6.
-    pub(crate) any_family: bool,
-    pub(crate) only_v6: bool,
+    pub(crate) listen: Listen,
     pub(crate) buffer: usize,
 }
 
 impl Default for UdpConfig {
     fn default() -> Self {
-        let everywhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), DEFAULT_PORT);
+        Listen::everywhere(DEFAULT_PORT).into()
+    }
+}
+
+impl From<Listen> for UdpConfig {
+    fn from(listen: Listen) -> Self {
         Self {
-            any_port: true,
-            any_family: true,
-            ..Self::at(everywhere)
+            listen,
+            buffer: SOCKET_BUFFER,
         }
     }
 }
@@ -40,29 +40,21 @@ impl UdpConfig {
     /// Listens on exactly this address. `0.0.0.0` is every IPv4 address, `[::]` every address of
     /// both families, port 0 any free port.
     #[must_use]
-    pub const fn at(address: SocketAddr) -> Self {
-        Self {
-            ip: address.ip(),
-            port: address.port(),
-            any_port: false,
-            any_family: false,
-            only_v6: false,
-            buffer: SOCKET_BUFFER,
-        }
+    pub fn at(address: SocketAddr) -> Self {
+        Listen::at(address).into()
     }
 
     /// Takes any other port if this one is taken.
     #[must_use]
     pub const fn prefer_port(mut self, port: u16) -> Self {
-        self.port = port;
-        self.any_port = true;
+        self.listen = self.listen.prefer_port(port);
         self
     }
 
     /// Whether an IPv6 socket leaves IPv4 alone. Only `[::]` can serve both.
     #[must_use]
     pub const fn only_v6(mut self, only_v6: bool) -> Self {
-        self.only_v6 = only_v6;
+        self.listen = self.listen.only_v6(only_v6);
         self
     }
 

@@ -31,10 +31,8 @@
 //! # }
 //! ```
 
-mod address;
 mod config;
 mod gate;
-mod paths;
 mod recv;
 mod send;
 mod socket;

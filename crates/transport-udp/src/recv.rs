@@ -7,11 +7,10 @@ use std::{
 };
 
 use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, UdpSocketState};
-use telehash_transport::{Ecn, Filled, RecvBatch, Remote};
+use telehash_transport::{Ecn, Filled, RecvBatch, Remote, ip};
 use tokio::net::UdpSocket;
 
 use crate::{
-    address::{answerable, canonical},
     send::is_about_another,
     stats::{Counters, count},
 };
@@ -76,9 +75,9 @@ pub(crate) fn receive(
 }
 
 fn describe(meta: &RecvMeta) -> Filled {
-    let mut filled = Filled::packet(Remote::Socket(canonical(meta.addr)), meta.len);
+    let mut filled = Filled::packet(Remote::Socket(ip::canonical(meta.addr)), meta.len);
     filled.stride = meta.stride;
-    filled.local = meta.dst_ip.and_then(answerable);
+    filled.local = meta.dst_ip.and_then(ip::answerable);
     filled.ecn = meta.ecn.map(|ecn| match ecn {
         EcnCodepoint::Ect0 => Ecn::Ect0,
         EcnCodepoint::Ect1 => Ecn::Ect1,

@@ -1,56 +1,28 @@
 //! Opens and prepares the socket.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-};
+use std::{io, net::SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use telehash_transport::TransportError;
+use telehash_transport::{TransportError, ip::Family};
 
-use crate::{UdpConfig, address::Family, transport::NAME};
+use crate::{UdpConfig, transport::NAME};
 
 /// Opens the socket that `config` describes, with the alternatives that it allows.
 pub(crate) fn open(config: &UdpConfig) -> Result<(Socket, Family), TransportError> {
-    match open_port(config, config.ip) {
-        Err(error) if config.any_family && lacks_ipv6(&error) => {
-            tracing::info!("there is no IPv6 here; listening on IPv4 alone");
-            open_port(config, Ipv4Addr::UNSPECIFIED.into())
-        }
-        result => result,
-    }
+    let open = |address, family| try_open(address, family, config.buffer);
+    config.listen.open(NAME, open)
 }
 
-fn open_port(config: &UdpConfig, ip: IpAddr) -> Result<(Socket, Family), TransportError> {
-    let port = config.port;
-    match open_at(config, SocketAddr::new(ip, port)) {
-        Err(error) if config.any_port && is_port_problem(&error) => {
-            tracing::info!(port, "the preferred UDP port is taken; using another one");
-            open_at(config, SocketAddr::new(ip, 0))
-        }
-        result => result,
-    }
-}
-
-fn open_at(config: &UdpConfig, address: SocketAddr) -> Result<(Socket, Family), TransportError> {
-    let opened = try_open(config, address);
-    opened.map_err(|error| TransportError::bind(NAME, address, error))
-}
-
-fn try_open(config: &UdpConfig, address: SocketAddr) -> io::Result<(Socket, Family)> {
+fn try_open(address: SocketAddr, family: Family, buffer: usize) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    let family = if address.is_ipv4() {
-        Family::V4
-    } else {
-        let only_v6 = config.only_v6 || !address.ip().is_unspecified();
-        socket.set_only_v6(only_v6)?;
-        if only_v6 { Family::V6 } else { Family::Both }
-    };
-    raise_buffers(&socket, config.buffer);
+    if address.is_ipv6() {
+        socket.set_only_v6(family == Family::V6)?;
+    }
+    raise_buffers(&socket, buffer);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    Ok((socket, family))
+    Ok(socket)
 }
 
 /// Asks for larger buffers. Whatever the system grants will do.
@@ -72,21 +44,5 @@ fn raise_buffers(socket: &Socket, wanted: usize) {
             granted = receive,
             "the system limits UDP receive buffers; raise net.core.rmem_max for more throughput"
         );
-    }
-}
-
-const fn is_port_problem(error: &TransportError) -> bool {
-    matches!(
-        error,
-        TransportError::PortInUse { .. } | TransportError::PermissionDenied { .. }
-    )
-}
-
-fn lacks_ipv6(error: &TransportError) -> bool {
-    match error {
-        TransportError::AddressNotAvailable { .. } => true,
-        // EAFNOSUPPORT has no kind of its own.
-        TransportError::Bind { source, .. } => source.kind() != io::ErrorKind::OutOfMemory,
-        _ => false,
     }
 }

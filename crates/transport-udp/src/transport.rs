@@ -12,13 +12,11 @@ use telehash_hashname::Path;
 use telehash_transport::{
     Capabilities, Ecn, RecvBatch, Remote, Transmit, Transport, TransportError, TransportEvent,
     Writable,
+    ip::{self, Family},
 };
 use tokio::{io::Interest, net::UdpSocket};
 
-use crate::{
-    UdpConfig, UdpStats, address::Family, gate::Gate, paths, recv, send::Sender, socket,
-    stats::Counters,
-};
+use crate::{UdpConfig, UdpStats, gate::Gate, recv, send::Sender, socket, stats::Counters};
 
 /// Name of the transport.
 pub(crate) const NAME: &str = "udp";
@@ -44,7 +42,7 @@ impl UdpTransport {
     /// [`Bind`](TransportError::Bind).
     pub async fn bind(config: &UdpConfig) -> Result<Self, TransportError> {
         let (socket, family) = socket::open(config)?;
-        let asked = SocketAddr::new(config.ip, config.port);
+        let asked = config.listen.address();
         let prepare = || {
             let socket = UdpSocket::from_std(socket.into())?;
             let state = UdpSocketState::new((&socket).into())?;
@@ -103,7 +101,8 @@ impl Transport for UdpTransport {
     }
 
     fn local_paths(&self) -> Vec<Path> {
-        paths::local_paths(self.address, self.family)
+        let addresses = ip::reachable_at(self.address, self.family);
+        addresses.into_iter().map(Path::udp).collect()
     }
 
     fn remote_path(&self, remote: &Remote) -> Option<Path> {

@@ -44,8 +44,11 @@ mod capabilities;
 mod error;
 mod ext;
 pub mod impair;
+#[cfg(feature = "ip")]
+pub mod ip;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod readiness;
 mod transmit;
 mod transport;
 
@@ -53,5 +56,6 @@ pub use batch::{Filled, Received, RecvBatch};
 pub use capabilities::{Capabilities, CloakPolicy};
 pub use error::TransportError;
 pub use ext::TransportExt;
+pub use readiness::Readiness;
 pub use transmit::{Ecn, Remote, Transmit};
 pub use transport::{CloseReason, Transport, TransportEvent, Writable};

@@ -105,6 +105,13 @@ pub trait Transport: Send + Sync + 'static {
         1
     }
 
+    /// Notes that a link uses the pipe to `remote`: whoever is at its other end proved an identity
+    /// that is accepted, so bounds for strangers hold for it no more. Nothing happens on transports
+    /// without connections.
+    fn keep(&self, remote: &Remote) {
+        let _ = remote;
+    }
+
     /// Gives up the pipe to `remote`: a connection is closed once what it accepted is on its way.
     /// No event follows. Nothing happens on transports without connections.
     fn close_pipe(&self, remote: &Remote) {

@@ -1,18 +1,22 @@
-//! Between the addresses of peers and those of the socket.
+//! Between the addresses of peers and those of a socket.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 /// Which addresses a socket can send to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
+pub enum Family {
+    /// IPv4 alone.
     V4,
+    /// IPv6 alone.
     V6,
     /// An IPv6 socket that reaches IPv4 through mapped addresses.
     Both,
 }
 
 impl Family {
-    pub(crate) const fn reaches(self, remote: &SocketAddr) -> bool {
+    /// Whether the socket can send to `remote`.
+    #[must_use]
+    pub const fn reaches(self, remote: &SocketAddr) -> bool {
         match remote {
             SocketAddr::V4(_) => matches!(self, Self::V4 | Self::Both),
             SocketAddr::V6(_) => matches!(self, Self::V6 | Self::Both),
@@ -20,7 +24,8 @@ impl Family {
     }
 
     /// What the socket calls `remote`; `None` if it cannot reach it.
-    pub(crate) fn destination(self, remote: SocketAddr) -> Option<SocketAddr> {
+    #[must_use]
+    pub fn destination(self, remote: SocketAddr) -> Option<SocketAddr> {
         let remote = canonical(remote);
         if !self.reaches(&remote) {
             return None;
@@ -35,7 +40,8 @@ impl Family {
 }
 
 /// What we call a peer at `address`: IPv4 is IPv4, and flow labels are no part of an address.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+#[must_use]
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => address,
         SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
@@ -46,7 +52,8 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 /// The address that answers to a packet sent to `ip` may leave from; `None` for groups.
-pub(crate) fn answerable(ip: IpAddr) -> Option<IpAddr> {
+#[must_use]
+pub fn answerable(ip: IpAddr) -> Option<IpAddr> {
     let ip = ip.to_canonical();
     let is_broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     (!ip.is_multicast() && !is_broadcast).then_some(ip)

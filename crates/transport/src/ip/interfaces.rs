@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use telehash_hashname::Path;
+use super::{Family, canonical};
 
-use crate::address::{Family, canonical};
-
-/// The paths of a socket that is bound to `bound`.
-pub(crate) fn local_paths(bound: SocketAddr, family: Family) -> Vec<Path> {
+/// The addresses at which others may reach a socket that is bound to `bound`: itself, or, for a
+/// wildcard, every address of this host that is of use elsewhere; loopback ones if there are no
+/// others.
+#[must_use]
+pub fn reachable_at(bound: SocketAddr, family: Family) -> Vec<SocketAddr> {
     if !bound.ip().is_unspecified() {
-        return vec![Path::udp(canonical(bound))];
+        return vec![canonical(bound)];
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the addresses of this host cannot be listed");
@@ -22,8 +23,8 @@ pub(crate) fn local_paths(bound: SocketAddr, family: Family) -> Vec<Path> {
     of_wildcard(bound.port(), family, &ips)
 }
 
-/// The paths of a socket that is bound to every address of its family, on a host with these.
-fn of_wildcard(port: u16, family: Family, ips: &[IpAddr]) -> Vec<Path> {
+/// The addresses of a socket that is bound to every address of its family, on a host with these.
+fn of_wildcard(port: u16, family: Family, ips: &[IpAddr]) -> Vec<SocketAddr> {
     let addresses = |wanted: fn(&IpAddr) -> bool| {
         let mut addresses = Vec::new();
         for address in ips
@@ -37,11 +38,11 @@ fn of_wildcard(port: u16, family: Family, ips: &[IpAddr]) -> Vec<Path> {
         }
         addresses
     };
-    let mut addresses_of_paths = addresses(is_of_use_elsewhere);
-    if addresses_of_paths.is_empty() {
-        addresses_of_paths = addresses(IpAddr::is_loopback);
+    let reachable = addresses(is_of_use_elsewhere);
+    if reachable.is_empty() {
+        return addresses(IpAddr::is_loopback);
     }
-    addresses_of_paths.into_iter().map(Path::udp).collect()
+    reachable
 }
 
 /// Link-local IPv6 addresses mean nothing without an interface, which paths cannot name.
@@ -54,13 +55,10 @@ fn is_of_use_elsewhere(ip: &IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn paths(family: Family, ips: &[&str]) -> Vec<String> {
+    fn addresses(family: Family, ips: &[&str]) -> Vec<String> {
         let ips: Vec<_> = ips.iter().map(|ip| ip.parse().unwrap()).collect();
-        let describe = |path: Path| format!("{} {}", path.kind(), path.socket_addr().unwrap());
-        of_wildcard(7, family, &ips)
-            .into_iter()
-            .map(describe)
-            .collect()
+        let addresses = of_wildcard(7, family, &ips).into_iter();
+        addresses.map(|address| address.to_string()).collect()
     }
 
     const HOST: [&str; 6] = [
@@ -75,27 +73,24 @@ mod tests {
     #[test]
     fn a_wildcard_is_every_address_that_others_can_use_once() {
         assert_eq!(
-            paths(Family::Both, &HOST),
-            ["udp4 192.0.2.1:7", "udp6 [2001:db8::1]:7"]
+            addresses(Family::Both, &HOST),
+            ["192.0.2.1:7", "[2001:db8::1]:7"]
         );
-        assert_eq!(paths(Family::V4, &HOST), ["udp4 192.0.2.1:7"]);
-        assert_eq!(paths(Family::V6, &HOST), ["udp6 [2001:db8::1]:7"]);
+        assert_eq!(addresses(Family::V4, &HOST), ["192.0.2.1:7"]);
+        assert_eq!(addresses(Family::V6, &HOST), ["[2001:db8::1]:7"]);
     }
 
     #[test]
-    fn loopback_is_a_path_when_there_is_nothing_else() {
+    fn loopback_counts_when_there_is_nothing_else() {
         let alone = ["127.0.0.1", "::1", "fe80::1"];
-        assert_eq!(
-            paths(Family::Both, &alone),
-            ["udp4 127.0.0.1:7", "udp6 [::1]:7"]
-        );
-        assert_eq!(paths(Family::V4, &alone), ["udp4 127.0.0.1:7"]);
-        assert!(paths(Family::Both, &[]).is_empty());
+        assert_eq!(addresses(Family::Both, &alone), ["127.0.0.1:7", "[::1]:7"]);
+        assert_eq!(addresses(Family::V4, &alone), ["127.0.0.1:7"]);
+        assert!(addresses(Family::Both, &[]).is_empty());
     }
 
     #[test]
-    fn a_bound_address_is_the_only_path() {
-        let bound = "127.0.0.1:7".parse().unwrap();
-        assert_eq!(local_paths(bound, Family::V4), [Path::udp(bound)]);
+    fn a_bound_address_is_the_only_one() {
+        let bound: SocketAddr = "127.0.0.1:7".parse().unwrap();
+        assert_eq!(reachable_at(bound, Family::V4), [bound]);
     }
 }
