@@ -81,6 +81,8 @@ enum Command {
     Show {
         /// The milestone's number
         number: u32,
+        /// Only the proofs with this in their name
+        only: Option<String>,
     },
 }
 
@@ -100,6 +102,6 @@ fn main() -> Result<()> {
         Command::Outside => outside::run(),
         Command::Limits => limits::run(),
         Command::Vectors => vectors::publish(),
-        Command::Show { number } => show::run(number),
+        Command::Show { number, only } => show::run(number, only),
     }
 }

@@ -49,6 +49,8 @@ impl From<Result<String>> for Outcome {
 /// A list of steps; a failed one does not keep the others from running.
 pub(crate) struct Report {
     title: &'static str,
+    /// Steps without this in their name are left out.
+    only: Option<String>,
     rows: Vec<(String, Outcome, Duration)>,
 }
 
@@ -57,8 +59,15 @@ impl Report {
     pub(crate) fn new(title: &'static str) -> Self {
         Self {
             title,
+            only: None,
             rows: Vec::new(),
         }
+    }
+
+    /// The same, limited to steps with this in their name.
+    pub(crate) fn only(mut self, only: Option<String>) -> Self {
+        self.only = only;
+        self
     }
 
     /// Runs one step.
@@ -68,6 +77,9 @@ impl Report {
         run: impl FnOnce() -> O,
     ) {
         let name = name.into();
+        if self.only.as_ref().is_some_and(|only| !name.contains(only)) {
+            return;
+        }
         println!("==> {name}");
         let start = Instant::now();
         let outcome = run().into();
@@ -77,8 +89,14 @@ impl Report {
         }
     }
 
-    /// Prints the table; a failed step is an error.
+    /// Prints the table; a failed step is an error, and so is having run none.
     pub(crate) fn finish(self) -> Result<()> {
+        if self.rows.is_empty() {
+            bail!(
+                "no step has `{}` in its name",
+                self.only.unwrap_or_default()
+            );
+        }
         println!("\n{}", self.title);
         for row in &self.rows {
             println!("  {}", Self::line(row));

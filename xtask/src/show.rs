@@ -8,9 +8,9 @@ use anyhow::{Result, bail};
 
 use crate::report::Report;
 
-/// Runs every proof of milestone `number`.
-pub(crate) fn run(number: u32) -> Result<()> {
-    let mut report = Report::new("show");
+/// Runs the proofs of milestone `number`: all, or those with `only` in their name.
+pub(crate) fn run(number: u32, only: Option<String>) -> Result<()> {
+    let mut report = Report::new("show").only(only);
     match number {
         2 => slice::steps(&mut report)?,
         3 => sets::steps(&mut report),

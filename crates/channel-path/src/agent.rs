@@ -9,6 +9,7 @@ use telehash_link::{ChannelEvent, ChannelId, Event, Instant, Link, OpenError, Pi
 use crate::{
     answering::Answering,
     asking::{Asking, Purpose},
+    trials::Trials,
     wire::TYPE,
 };
 
@@ -91,6 +92,7 @@ pub struct PathAgent {
     pub(crate) config: PathConfig,
     pub(crate) asking: Asking,
     pub(crate) answering: Answering,
+    pub(crate) trials: Trials,
     /// Channels that we have ended; what still comes on them is read and forgotten.
     retired: Vec<ChannelId>,
     events: VecDeque<PathEvent>,
@@ -116,14 +118,22 @@ impl PathAgent {
     ) -> bool {
         match event {
             // Before the link is up: this is the packet that proves the session to the peer.
-            Event::Agreed | Event::Up => self.announce(now, link, whereabouts),
+            Event::Agreed | Event::Up => {
+                self.announce(now, link, whereabouts);
+                self.try_sizes(now, link);
+            }
             Event::Restarted => {
                 self.reset();
                 self.announce(now, link, whereabouts);
             }
             Event::Down(_) => self.reset(),
             Event::PipeCandidate(slot) => self.check(now, link, *slot),
-            Event::PipeValidated(slot) | Event::PipeLost(slot) => self.asking.checked(*slot),
+            Event::PipeValidated(slot) => {
+                self.asking.checked(*slot);
+                self.try_sizes(now, link);
+            }
+            Event::PipeLost(slot) => self.asking.checked(*slot),
+            Event::PipesDoubted => self.try_doubted(now, link),
             Event::Channel(event) => return self.handle_channel(now, link, event, whereabouts),
             _ => {}
         }
@@ -175,10 +185,14 @@ impl PathAgent {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.asking.poll_timeout(), self.answering.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.asking.poll_timeout(),
+            self.answering.poll_timeout(),
+            self.trials.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Time passed. Spurious calls are harmless.
@@ -188,6 +202,7 @@ impl PathAgent {
         }
         self.expire_questions(now, link);
         self.repeat_checks(now, link);
+        self.run_trials(now, link);
         for id in self.answering.expire(now) {
             self.retire(now, link, id);
         }
@@ -259,6 +274,7 @@ impl PathAgent {
     fn reset(&mut self) {
         self.answering.end_session();
         self.retired.clear();
+        self.trials = Trials::default();
         self.end_pings();
         self.asking = Asking::continued(&self.asking);
     }

@@ -52,6 +52,8 @@ pub(crate) enum Purpose {
     Round,
     Ping(PingId),
     Check(PipeSlot),
+    /// Whether the pipe carries packets of so many bytes.
+    Size(PipeSlot, usize),
 }
 
 /// A pipe that has to prove a round trip before traffic goes there.
@@ -161,12 +163,15 @@ impl PathAgent {
                 limit: MAX_QUESTIONS,
             });
         }
-        let mut open = Open::unreliable(TYPE).head(PathOpen::offering(paths).to_head());
-        let mut via = link.active_pipe();
-        if let Purpose::Check(slot) = purpose {
-            open = open.pipe(slot);
-            via = Some(slot);
-        }
+        let open = Open::unreliable(TYPE).head(PathOpen::offering(paths).to_head());
+        let (open, via) = match purpose {
+            Purpose::Round | Purpose::Ping(_) => (open, link.active_pipe()),
+            Purpose::Check(slot) => (open.pipe(slot), Some(slot)),
+            Purpose::Size(slot, size) => {
+                let probe = link.open_probe(open, slot, size);
+                (probe.ok_or(OpenError::NoSuchPipe)?, Some(slot))
+            }
+        };
         let channel = link.open(now, open)?;
         let until = now + wait;
         self.asking.questions.push(Question {
@@ -244,6 +249,9 @@ impl PathAgent {
         // ids can be guessed: from elsewhere, who offered us a path could answer for whoever is there.
         if via == Some(pipe) {
             link.validate_pipe(now, pipe, rtt);
+            if let Purpose::Size(slot, size) = purpose {
+                self.size_proved(now, link, slot, size);
+            }
         }
         if let Purpose::Ping(ping) = purpose {
             self.push_event(PathEvent::Pong { ping, pipe, rtt });

@@ -3,7 +3,8 @@
 //! Every link runs one [`PathAgent`]. When the link comes up it tells the peer our paths; it
 //! answers the peer's own opens on every pipe and on the paths the peer offers, within limits that
 //! make us useless for flooding others ([`may_probe`], [`limits`]); it checks a pipe with a round
-//! trip of its own before traffic moves there; and it pings. Like the link itself it does no I/O
+//! trip of its own before traffic moves there, all of them when traffic stalls, and how large packets
+//! may be; and it pings. Like the link itself it does no I/O
 //! and reads no clock: it is handed the events of its [`Link`](telehash_link::Link), drives that
 //! link, and reports [`PathEvent`]s.
 //!
@@ -32,6 +33,7 @@ mod agent;
 mod answering;
 mod asking;
 mod policy;
+mod trials;
 mod wire;
 
 pub use self::{
@@ -47,5 +49,6 @@ pub mod limits {
         ANSWER_BURST, ANSWERS_PER_SECOND, MAX_PROBES_PER_PATH, OFFER_MEMORY, PROBE_INTERVAL,
     };
     pub use crate::asking::{ANSWER_WAIT, MAX_CHECKS, MAX_QUESTIONS, ROUND_INTERVAL};
+    pub use crate::trials::SIZE_TRIES;
     pub use crate::wire::MAX_OFFERED_PATHS;
 }

@@ -60,6 +60,13 @@ pub enum Event {
     PipeValidated(PipeSlot),
     /// The pipe left the table.
     PipeLost(PipeSlot),
+    /// Traffic goes by this pipe from now on.
+    PipeSelected(PipeSlot),
+    /// Nothing comes back by the pipe that sends, or the network changed: path checks of every pipe
+    /// decide where traffic goes.
+    PipesDoubted,
+    /// The path ceased to carry packets of the size that it did: they are smaller from now on.
+    PipeShrank(PipeSlot),
 }
 
 /// What a link tells its endpoint. Hand it to

@@ -34,6 +34,8 @@ pub struct Packet {
     pub sent: Instant,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// It may be fragmented on its way, so that a path of any size carries it.
+    pub fragment: bool,
 }
 
 impl Network {
@@ -98,12 +100,18 @@ impl Network {
         to: SocketAddr,
         bytes: impl Into<Vec<u8>>,
     ) {
-        let mut packet = Packet {
+        let packet = Packet {
             from,
             to,
             sent: now,
             bytes: bytes.into(),
+            fragment: false,
         };
+        self.send_packet(now, packet);
+    }
+
+    /// Sends a packet at `now`, which must not go back from call to call.
+    pub fn send_packet(&mut self, now: Instant, mut packet: Packet) {
         let Some(delay) = self.filter(&mut packet) else {
             self.record(now, &packet, Event::Filtered);
             return;

@@ -70,6 +70,7 @@ fn packets_arrive_once_and_in_order_on_a_perfect_network() {
         to: node(2),
         sent: at(0),
         bytes: vec![0],
+        fragment: false,
     };
     assert_eq!(packet, first);
     assert_eq!(

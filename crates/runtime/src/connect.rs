@@ -8,13 +8,13 @@ use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, LinkJson, Path};
 use telehash_link::{
     AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, PipeId,
-    Ticket,
+    Remote, Ticket,
 };
 use telehash_transport::Transport;
 
 use crate::accept::{Decision, Stranger, Verdict};
 use crate::convert;
-use crate::driver::{Core, LinkDriver, Port};
+use crate::driver::{Core, LinkDriver, Port, Target};
 use crate::error::LinkError;
 use crate::events::MeshEvent;
 use crate::limits::{
@@ -40,7 +40,7 @@ impl Shared {
             .filter(|path| self.port_for(path).is_some());
         let paths: Vec<Path> = dialable.take(MAX_PENDING_DIALS).cloned().collect();
         if !paths.is_empty() {
-            driver.set_targets(paths.clone());
+            driver.set_targets(&paths);
         }
         for path in paths {
             self.dial(&driver, path, PathSource::Dialed);
@@ -226,8 +226,8 @@ impl Shared {
         }
     }
 
-    /// Dials the paths of a link that lost its last pipe, until it has one again. Only connections
-    /// are lost: an address stays.
+    /// Makes the lost connections of a link anew, and dials all its paths while it has no pipe. Only
+    /// connections are lost: an address stays.
     pub(crate) fn redial(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
         let Some(place) = driver.start_redial().filter(|_| driver.is_wanted()) else {
             return;
@@ -238,21 +238,39 @@ impl Shared {
             let mut pause = REDIAL_PAUSE;
             loop {
                 tokio::time::sleep(pause).await;
-                match driver.look(&shared, |core| core.link.pipes().next().is_none()) {
-                    Ok(true) => {}
-                    Ok(false) | Err(_) => return,
+                let pipes = driver.look(&shared, |core| {
+                    core.link.pipes().map(|pipe| pipe.id).collect::<Vec<_>>()
+                });
+                let Ok(pipes) = pipes else { return };
+                let missing = |target: &Target| match target.pipe {
+                    Some(pipe) => !pipes.contains(&pipe),
+                    None => pipes.is_empty(),
+                };
+                let targets: Vec<_> = driver.targets().into_iter().filter(missing).collect();
+                if targets.is_empty() {
+                    return;
                 }
-                for path in driver.targets() {
-                    shared.dial(&driver, path, PathSource::Dialed);
+                for target in targets {
+                    shared.dial(&driver, target.path, PathSource::Dialed);
                 }
                 pause = MAX_REDIAL_PAUSE.min(pause * 2);
             }
         });
     }
 
-    /// Dials a path that the peer offered.
+    /// Dials a path that the peer offered; but one connection of a kind is enough.
     pub(crate) fn dial_offered(self: &Arc<Self>, driver: &Arc<LinkDriver>, path: Path) {
-        self.dial(driver, path, PathSource::Offered);
+        let Some((port, _)) = self.port_for(&path) else {
+            return;
+        };
+        let connected = driver.look(self, |core| {
+            let connection = |pipe: PipeId| matches!(pipe.remote, Remote::Connection(_));
+            let mut pipes = core.link.pipes().map(|pipe| pipe.id);
+            pipes.any(|pipe| pipe.transport == port.id() && connection(pipe))
+        });
+        if connected == Ok(false) {
+            self.dial(driver, path, PathSource::Offered);
+        }
     }
 
     /// Opens a pipe along this path and gives it to the link: at once where no connection has to be
@@ -291,6 +309,9 @@ impl Shared {
         pipe: PipeId,
         source: PathSource,
     ) {
+        if source == PathSource::Dialed {
+            driver.target_reached(path, pipe);
+        }
         let added = driver.run(self, |core, now| match source {
             PathSource::Offered => core.paths.dialed(now, &mut core.link, path, pipe),
             _ => {

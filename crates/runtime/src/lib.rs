@@ -82,6 +82,7 @@ mod resolve;
 mod shared;
 pub mod state;
 mod target;
+mod watch;
 
 pub use telehash_channel_path::Share;
 pub use telehash_link::{

@@ -14,6 +14,7 @@ use crate::driver;
 use crate::events::MeshEvent;
 use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY};
 use crate::shared::Shared;
+use crate::watch::watch_network;
 
 /// How often it is looked whether the last packets are out. They take microseconds.
 const POSTING_CHECK: Duration = Duration::from_millis(1);
@@ -139,6 +140,7 @@ impl Shared {
         }
         self.drive(driver::run_timers(self.clone()));
         self.drive(save_changes(self.clone()));
+        self.drive(watch_network(self.clone()));
         self.lifecycle
             .runtime
             .spawn(supervise(self.clone()).instrument(self.span.clone()));

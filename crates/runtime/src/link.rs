@@ -39,6 +39,10 @@ pub struct PipeStatus {
     pub active: bool,
     /// A round trip through it is proven.
     pub validated: bool,
+    /// Nothing came back by it lately: it has to prove itself before traffic goes there again.
+    pub doubted: bool,
+    /// Largest packet it is known to carry, in bytes.
+    pub packet_size: usize,
     /// Path round trip, once measured.
     pub rtt: Option<Duration>,
     /// Bytes received through it.
@@ -206,6 +210,8 @@ impl Link {
                 path: telehash_channel_path::Whereabouts::path_of(&*self.shared, info.id),
                 active: info.active,
                 validated: info.validated,
+                doubted: info.doubted,
+                packet_size: info.packet_size,
                 rtt: info.rtt,
                 received: info.received,
                 sent: info.sent,

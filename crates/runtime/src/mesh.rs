@@ -218,6 +218,12 @@ impl Mesh {
         self.shared().door.allow(hashname);
     }
 
+    /// Says that the network of this machine changed, so that every link checks its ways at once. We
+    /// look ourselves every few seconds; a program that is told by its system knows sooner.
+    pub fn network_changed(&self) {
+        self.shared().network_changed();
+    }
+
     /// Counters and present figures.
     #[must_use]
     pub fn stats(&self) -> MeshStats {

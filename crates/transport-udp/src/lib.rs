@@ -32,6 +32,7 @@
 //! ```
 
 mod config;
+mod fragments;
 mod gate;
 mod recv;
 mod send;

@@ -16,7 +16,9 @@ use telehash_transport::{
 };
 use tokio::{io::Interest, net::UdpSocket};
 
-use crate::{UdpConfig, UdpStats, gate::Gate, recv, send::Sender, socket, stats::Counters};
+use crate::{
+    UdpConfig, UdpStats, fragments, gate::Gate, recv, send::Sender, socket, stats::Counters,
+};
 
 /// Name of the transport.
 pub(crate) const NAME: &str = "udp";
@@ -165,8 +167,14 @@ impl Transport for UdpTransport {
             let send = || self.state.try_send((&self.socket).into(), &transmit);
             self.socket.try_io(Interest::WRITABLE, send)
         };
-        self.sender
-            .send(transmit.contents, transmit.stride(), &self.counters, call)
+        let send = || {
+            let (run, stride) = (transmit.contents, transmit.stride());
+            self.sender.send(run, stride, &self.counters, call)
+        };
+        match transmit.fragment {
+            true => fragments::allowed(&self.socket, send),
+            false => send(),
+        }
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<Writable>> {

@@ -55,6 +55,9 @@ pub struct Transmit<'a> {
     /// peer's packets, so that answers on a host with several addresses leave from the one that
     /// was addressed. `None` leaves the choice to the system.
     pub source: Option<IpAddr>,
+    /// Whether the packet may be fragmented on its way: it was cut for a larger path and cannot be
+    /// cut again. Otherwise what is larger than the path is lost. Ignored where that is no matter.
+    pub fragment: bool,
 }
 
 impl<'a> Transmit<'a> {
@@ -67,6 +70,7 @@ impl<'a> Transmit<'a> {
             segment_size: None,
             ecn: None,
             source: None,
+            fragment: false,
         }
     }
 
@@ -79,6 +83,7 @@ impl<'a> Transmit<'a> {
             segment_size: Some(segment_size),
             ecn: None,
             source: None,
+            fragment: false,
         }
     }
 

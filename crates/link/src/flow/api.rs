@@ -33,6 +33,7 @@ impl Flow {
             ack_mode,
             timeout,
             pipe,
+            fill,
         } = open;
         if pipe.is_some() && reliable {
             return Err(OpenError::Pinned);
@@ -66,6 +67,7 @@ impl Flow {
                     id,
                     kind: Some(kind),
                     packet,
+                    fill,
                 },
             );
             Flavor::Unreliable(Box::default())
@@ -162,6 +164,7 @@ impl Flow {
                 id,
                 kind: None,
                 packet,
+                fill: None,
             },
         );
         Ok(())

@@ -13,6 +13,7 @@ use super::{
     pinned::Pinned,
     rate::{Deliveries, Stamp},
     rtt::{GRANULARITY, PEER_ACK_DELAY, Rtt, RttEstimate},
+    stall::Stall,
     types::PipeProfile,
 };
 
@@ -84,6 +85,9 @@ pub(super) struct Lane {
     /// Unanswered timeouts in a row, and when the last one was.
     timeouts: u32,
     timed_out_at: Option<Instant>,
+    stall: Stall,
+    /// It became suspect, and nobody asked yet.
+    suspect: bool,
     /// When something was last sent or acknowledged.
     active_at: Instant,
     /// How late packets may be.
@@ -154,6 +158,8 @@ impl Lane {
             probes: 0,
             timeouts: 0,
             timed_out_at: None,
+            stall: Stall::new(profile.reliable),
+            suspect: false,
             active_at: now,
             late_eighths: LATE_EIGHTHS.0,
             newest: None,
@@ -314,6 +320,7 @@ impl Lane {
     pub(super) fn on_sent_sequenced(&mut self, now: Instant, bytes: u64, counts: bool) -> u64 {
         self.on_sent_paced(bytes);
         self.active_at = now;
+        self.stall.on_sent(now);
         let stamp = self.deliveries.on_sent(now, self.ledger.in_flight());
         let booked = if counts { bytes } else { 0 };
         let number = self.ledger.push(Record {
@@ -406,6 +413,7 @@ impl Lane {
         if let Some((_, stamp, sent_at)) = batch.newest {
             self.timeouts = 0;
             self.active_at = now;
+            self.stall.on_arrived(now, self.ledger.in_flight() > 0);
             self.inform(now, &batch, &stamp, sent_at);
         }
         if let Some((sent_at, bytes, packets)) = batch.lost {
@@ -488,11 +496,36 @@ impl Lane {
 impl Lane {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let gate = self.gate_at();
+        let stall = self.stall.deadline().filter(|_| self.in_flight() > 0);
+        gate.into_iter().chain(stall).min()
+    }
+
+    /// When the gate may open by itself.
+    fn gate_at(&self) -> Option<Instant> {
         match self.gate {
             Gate::Open => None,
             Gate::Paced(at) => Some(at),
             Gate::Congested => Some(self.active_at + self.stuck_after()),
         }
+    }
+
+    /// Whether the pipe became suspect of carrying nothing any more. Says so once, until
+    /// [`on_proof`](Self::on_proof) or an arrival.
+    pub(super) fn take_suspicion(&mut self) -> bool {
+        core::mem::take(&mut self.suspect)
+    }
+
+    /// The pipe proved that it works.
+    pub(super) fn on_proof(&mut self, now: Instant) {
+        self.stall.on_proof(now);
+    }
+
+    /// Nothing that is under way will arrive.
+    pub(super) fn on_given_up(&mut self) {
+        self.ledger.release_all();
+        self.credit = 0;
+        self.stall = Stall::new(self.profile.reliable);
     }
 
     /// How long a full window waits for any answer.
@@ -502,7 +535,12 @@ impl Lane {
 
     /// The pacer may have tokens again; a window that nothing empties is given up.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_none_or(|at| at > now) {
+        self.open_gate(now);
+        self.suspect |= self.stall.is_suspect(now);
+    }
+
+    fn open_gate(&mut self, now: Instant) {
+        if self.gate_at().is_none_or(|at| at > now) {
             return;
         }
         if self.gate == Gate::Congested {
@@ -510,6 +548,7 @@ impl Lane {
             self.credit = 0;
             self.controller.on_persistent_congestion(now);
             self.timeouts += 1;
+            self.stall.on_timeout();
             self.active_at = now;
         }
         self.gate = Gate::Open;
@@ -522,10 +561,19 @@ impl Lane {
         if self.timed_out_at.is_none_or(|at| at + timeout <= now) {
             self.timed_out_at = Some(now);
             self.timeouts += 1;
+            self.stall.on_timeout();
+            self.suspect |= self.stall.is_suspect(now);
         }
     }
 
-    /// A packet must leave in spite of the window: an open that may be lost.
+    /// An open got no answer: it must leave again in spite of the window.
+    pub(super) fn on_open_timeout(&mut self, now: Instant) {
+        self.stall.on_open_timeout();
+        self.suspect |= self.stall.is_suspect(now);
+        self.on_probe();
+    }
+
+    /// A packet must leave in spite of the window.
     pub(super) fn on_probe(&mut self) {
         self.probes = PROBES;
     }

@@ -31,6 +31,7 @@ mod ready;
 mod receive;
 mod reliable;
 mod rtt;
+mod stall;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -202,13 +203,42 @@ impl Flow {
     /// A pipe is gone: what was under way on it goes by the next one that is selected.
     pub fn pipe_closed(&mut self, now: Instant, slot: PipeSlot) {
         self.lanes.close(slot);
+        self.resend(now, slot);
+    }
+
+    /// Nothing that is under way on this pipe will arrive: that goes by the one that is selected.
+    pub fn pipe_given_up(&mut self, now: Instant, slot: PipeSlot) {
+        if let Some(lane) = self.lanes.get_mut(slot) {
+            lane.on_given_up();
+        }
+        self.resend(now, slot);
+    }
+
+    /// The pipe proved that it works, though what is under way on it got no answer.
+    pub fn pipe_proved(&mut self, now: Instant, slot: PipeSlot) {
+        if let Some(lane) = self.lanes.get_mut(slot) {
+            lane.on_proof(now);
+        }
+    }
+
+    /// Whether the pipe that sends became suspect of carrying nothing any more: several timeouts
+    /// passed without an answer, or on a reliable pipe a long time. Says so once, until something
+    /// arrives or [`pipe_proved`](Self::pipe_proved).
+    pub fn take_suspicion(&mut self) -> bool {
+        let current = self.lanes.current_mut();
+        current.is_some_and(lane::Lane::take_suspicion)
+    }
+
+    /// Has every reliable channel send again what is under way on a pipe, and its last ack.
+    fn resend(&mut self, now: Instant, slot: PipeSlot) {
         for key in self.table.keys() {
             if let Some(Channel {
                 flavor: Flavor::Reliable(reliable),
                 ..
             }) = self.table.get_mut(key)
             {
-                reliable.outbound.on_pipe_closed(slot);
+                reliable.outbound.on_pipe_lost(slot);
+                reliable.inbound.on_pipe_lost();
                 self.settle(now, key);
             }
         }

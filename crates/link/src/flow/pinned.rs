@@ -19,6 +19,8 @@ pub(super) struct Pinned {
     /// `type`, on an opening packet.
     pub(super) kind: Option<Box<str>>,
     pub(super) packet: Packet,
+    /// Bytes that it is filled up to with zeros.
+    pub(super) fill: Option<usize>,
 }
 
 impl Pinned {
@@ -29,6 +31,12 @@ impl Pinned {
         header.frag = self.packet.frag;
         header.end = self.packet.end;
         header.extra = self.packet.head;
-        wire::append(out, &header, &self.packet.body, z)
+        match self.fill {
+            None => wire::append(out, &header, &self.packet.body, z),
+            Some(fill) => {
+                let zeros = wire::fit(&header, fill, fill, z, &mut 0);
+                wire::append(out, &header, &alloc::vec![0; zeros], z)
+            }
+        }
     }
 }

@@ -42,16 +42,22 @@ impl Flow {
         max_plain: usize,
         out: &mut Vec<u8>,
     ) -> Option<Sent> {
-        let appended = self.send_pinned(slot, out).or_else(|| {
-            if self.lanes.selected() != Some(slot) {
-                return None;
-            }
-            self.set_max_plain(max_plain);
-            self.send_refusal(out)
-                .or_else(|| self.send_control(now, out))
-                .or_else(|| self.send_content(now, out))
-        });
-        appended.map(|(len, ack_eliciting)| Sent { ack_eliciting, len })
+        if let Some(sent) = self.send_pinned(slot, out) {
+            return Some(sent);
+        }
+        if self.lanes.selected() != Some(slot) {
+            return None;
+        }
+        self.set_max_plain(max_plain);
+        let (len, ack_eliciting) = self
+            .send_refusal(out)
+            .or_else(|| self.send_control(now, out))
+            .or_else(|| self.send_content(now, out))?;
+        Some(Sent {
+            ack_eliciting,
+            len,
+            probe: false,
+        })
     }
 
     /// Packets sent from now on have room for this many bytes on the selected pipe. Polling tells
@@ -63,12 +69,17 @@ impl Flow {
         }
     }
 
-    fn send_pinned(&mut self, slot: PipeSlot, out: &mut Vec<u8>) -> Option<Appended> {
+    fn send_pinned(&mut self, slot: PipeSlot, out: &mut Vec<u8>) -> Option<Sent> {
         let lane = self.lanes.get_mut(slot)?;
         while let Some(pinned) = lane.pinned.pop_front() {
+            let probe = pinned.fill.is_some();
             if let Some(len) = pinned.append(out, self.z) {
                 lane.on_sent(len as u64);
-                return Some((len, false));
+                return Some(Sent {
+                    ack_eliciting: false,
+                    len,
+                    probe,
+                });
             }
         }
         None

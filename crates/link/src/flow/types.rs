@@ -128,6 +128,8 @@ pub struct Open {
     pub timeout: Option<Duration>,
     /// The only pipe that the opening packet may take (unreliable channels only).
     pub pipe: Option<PipeSlot>,
+    /// Bytes that the opening packet, if pinned, is filled up to with zeros: inner plaintext.
+    pub fill: Option<usize>,
 }
 
 impl Open {
@@ -141,6 +143,7 @@ impl Open {
             ack_mode: AckMode::OnAccept,
             timeout: None,
             pipe: None,
+            fill: None,
         }
     }
 
@@ -181,6 +184,14 @@ impl Open {
         self.pipe = Some(slot);
         self
     }
+
+    /// The same as a probe of a pipe's packet size: pinned to it, without a body, and filled up with
+    /// zeros to so many bytes of inner plaintext. [`Link::open_probe`](crate::Link::open_probe)
+    /// knows how many.
+    pub fn probe(mut self, slot: PipeSlot, fill: usize) -> Self {
+        self.fill = Some(fill);
+        self.pipe(slot)
+    }
 }
 
 /// One inner plaintext that [`Flow::poll_packet`](super::Flow::poll_packet) appended.
@@ -189,8 +200,10 @@ impl Open {
 pub struct Sent {
     /// The peer will acknowledge it.
     pub ack_eliciting: bool,
-    /// Its bytes. More than was asked for only if it was cut for a larger pipe.
+    /// Its bytes. More than was asked for only if it was cut for a larger pipe, or is a probe.
     pub len: usize,
+    /// It probes the packet size of its pipe: it must not be fragmented.
+    pub probe: bool,
 }
 
 /// News of a channel. Drain with [`Flow::poll_event`](super::Flow::poll_event).

@@ -71,7 +71,8 @@ impl Link {
             compression,
             head_only,
         };
-        if message.z.is_some() || message.hc {
+        if message.z.is_some() || message.hc || self.sessions.uses_fresh() {
+            self.peer_is_ours = true;
             self.rounds.peer_is_ours();
         }
     }

@@ -158,7 +158,7 @@ impl Link {
     fn send_bare(&mut self, now: Instant, remote: Token, to: Target, plaintext: &[u8]) {
         for slot in self.slots_of(to) {
             if let Some(packet) = self.seal_bare(now, remote, slot, plaintext) {
-                self.queue(slot, Queued::Wire(packet));
+                self.queue(slot, Queued::Wire(packet, false));
             }
         }
     }

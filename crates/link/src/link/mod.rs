@@ -1,11 +1,14 @@
 //! A link: one private connection to one other endpoint.
 
 mod control;
+mod doubt;
+mod failover;
 mod fresh_keys;
 mod handshakes;
 mod pipes;
 mod receive;
 mod sessions;
+mod size;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -33,7 +36,10 @@ pub use self::{
 use crate::{
     ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, LinkState, Open, OpenError,
     Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
-    config::MAX_LINK_EVENTS, event::ToEndpoint, handshake::Machine, weak_mac::Patience,
+    config::{BASE_DATAGRAM, MAX_LINK_EVENTS},
+    event::ToEndpoint,
+    handshake::Machine,
+    weak_mac::Patience,
 };
 
 /// A private, encrypted link to one other endpoint (links.md, channels.md).
@@ -68,6 +74,8 @@ pub struct Link {
     round_sent: Option<Instant>,
     /// What both ends' newest handshakes offer; fixed once a session is agreed.
     agreeable: Agreeable,
+    /// The peer showed that it is of our kind.
+    peer_is_ours: bool,
     /// Channel packets of the present session are cloaked only at their head.
     head_only: bool,
     stats: LinkStats,
@@ -152,6 +160,7 @@ impl Link {
             worn_out: None,
             round_sent: None,
             agreeable: Agreeable::default(),
+            peer_is_ours: false,
             head_only: false,
             stats: LinkStats::default(),
         }
@@ -225,6 +234,7 @@ impl Link {
             self.flow.poll_timeout(),
             sessions,
             self.worn_out,
+            self.pipes.review_at(),
         ]
         .into_iter()
         .flatten()
@@ -235,6 +245,12 @@ impl Link {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.sessions.handle_timeout(now);
         self.flow.handle_timeout(now);
+        if self.flow.take_suspicion() {
+            self.doubt_pipes(now);
+        }
+        if self.pipes.review_at().is_some_and(|at| at <= now) {
+            self.select_pipe(now);
+        }
         let unix = self.clock.unix(now);
         if self.worn_out.take().is_some() {
             self.rounds.worn_out(now, unix);
@@ -270,16 +286,10 @@ impl Link {
         }
     }
 
-    /// A round trip through this pipe came back, `rtt` long: traffic may go there.
-    pub fn validate_pipe(&mut self, now: Instant, slot: PipeSlot, rtt: Duration) {
-        if let Some(pipe) = self.pipes.get_mut(slot) {
-            pipe.set_rtt(rtt);
-            self.mark_validated(now, slot);
-        }
-    }
-
-    /// The network of this machine changed: handshakes go to every pipe at once.
+    /// The network of this machine changed: handshakes go to every pipe at once, and each has to
+    /// prove itself anew.
     pub fn network_changed(&mut self, now: Instant) {
+        self.doubt_pipes(now);
         let unix = self.clock.unix(now);
         self.rounds.network_changed(now, unix);
         self.follow_rounds(now);
@@ -418,20 +428,6 @@ impl Link {
         self.select_pipe(now);
     }
 
-    fn select_pipe(&mut self, now: Instant) {
-        let Some(best) = self.pipes.best() else {
-            return;
-        };
-        if self.pipes.active() != Some(best) {
-            self.pipes.activate(best);
-            self.flow.pipe_selected(now, best);
-        }
-        // Roaming wins once: from here on the pipe competes like any other.
-        for (_, pipe) in self.pipes.iter_mut() {
-            pipe.roamed &= !pipe.validated();
-        }
-    }
-
     fn push_event(&mut self, event: Event) {
         // What the channels reported so far comes first: ids begin again with a new session, and
         // news of the old one must not be taken for the new one's.
@@ -449,8 +445,8 @@ impl Link {
 
     /// Plaintext bytes of the largest packet for the active pipe.
     fn max_plain(&self) -> usize {
-        let datagram = self.pipes.active().and_then(|slot| self.pipes.get(slot));
-        let datagram = datagram.map_or(crate::config::BASE_DATAGRAM, pipes::Pipe::datagram);
+        let active = self.pipes.active();
+        let datagram = active.map_or(BASE_DATAGRAM, |slot| self.packet_size(slot));
         let overhead = self.sessions.overhead();
         datagram.saturating_sub(overhead + telehash_lob::cloak::NONCE_LEN)
     }

@@ -4,14 +4,23 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use telehash_e3x::Instant;
+use telehash_lob::cloak;
 
 use crate::{
     CloakPolicy, PathSource, PipeCapabilities, PipeId, PipeSlot,
-    config::{BASE_DATAGRAM, MAX_PIPES, PROVEN_DATAGRAM},
+    config::{MAX_PIPES, PROVEN_DATAGRAM},
 };
+
+use super::{doubt::Standing, size::PacketSize};
 
 /// Bytes we may send to an address that is not validated, for each byte it sent.
 const AMPLIFICATION: u64 = 3;
+
+/// How much quicker than half the round trip of the sending pipe another must be to take over.
+const QUICKER: Duration = Duration::from_millis(5);
+
+/// The round trip of a pipe that was never measured, for comparisons.
+const FAR: Duration = Duration::from_secs(3600);
 
 /// Limit: handshake packets to an offered path before it answers; then it is left alone.
 pub const MAX_OFFERED_PROBES: u8 = 5;
@@ -30,8 +39,12 @@ pub struct PipeInfo {
     pub validated: bool,
     /// It is the one that sends.
     pub active: bool,
+    /// Nothing came back by it lately: it has to prove itself before traffic goes there again.
+    pub doubted: bool,
     /// Path round trip, once measured.
     pub rtt: Option<Duration>,
+    /// Largest packet it is known to carry, in bytes.
+    pub packet_size: usize,
     /// Bytes received through it.
     pub received: u64,
     /// Bytes sent through it.
@@ -57,6 +70,10 @@ pub(crate) struct Pipe {
     pub(crate) introduced: bool,
     /// A channel packet authenticated from here while another pipe was active.
     pub(crate) roamed: bool,
+    /// The transport takes no more for it now.
+    pub(crate) blocked: bool,
+    pub(crate) standing: Standing,
+    pub(crate) size: PacketSize,
     rtt: Option<Duration>,
     received: u64,
     sent: u64,
@@ -133,7 +150,9 @@ impl Pipes {
             source: pipe.source,
             validated: pipe.validated,
             active: self.active == Some(slot),
+            doubted: pipe.standing.is_doubted(),
             rtt: pipe.rtt,
+            packet_size: pipe.datagram(),
             received: pipe.received,
             sent: pipe.sent,
         })
@@ -148,21 +167,35 @@ impl Pipes {
         self.active = Some(slot);
     }
 
-    /// The pipe that should send: validated before not, then the quicker one. The active one stays
-    /// unless another is better in kind, or roamed.
-    pub(crate) fn best(&self) -> Option<PipeSlot> {
+    /// The pipe that should send: validated before not, working before doubted, then by kind, then
+    /// the quicker one. The active one stays among its like unless another is far quicker.
+    pub(crate) fn best(&self, now: Instant) -> Option<PipeSlot> {
         let rank = |slot: PipeSlot, pipe: &Pipe| {
-            let active = self.active == Some(slot);
-            (
-                !pipe.validated,
-                !pipe.roamed,
-                !active,
-                pipe.rtt.unwrap_or(Duration::MAX),
-            )
+            let doubted = match self.active == Some(slot) {
+                true => pipe.standing.has_failed(now, pipe.rtt),
+                false => pipe.standing.is_doubted(),
+            };
+            (!pipe.validated, doubted, !pipe.roamed, pipe.kind())
         };
-        self.iter()
-            .min_by_key(|(slot, pipe)| rank(*slot, pipe))
-            .map(|(slot, _)| slot)
+        let rtt = |pipe: &Pipe| pipe.rtt.unwrap_or(FAR);
+        let (best, pipe) = self
+            .iter()
+            .min_by_key(|(slot, pipe)| (rank(*slot, pipe), rtt(pipe)))?;
+        let active = self.active.and_then(|slot| Some((slot, self.get(slot)?)));
+        let stays = active.filter(|(slot, active)| {
+            rank(*slot, active) == rank(best, pipe) && rtt(active) <= rtt(pipe) * 2 + QUICKER
+        });
+        Some(stays.map_or(best, |(slot, _)| slot))
+    }
+}
+
+impl Pipes {
+    /// When another pipe takes over from the one that sends, unless that proves itself.
+    pub(crate) fn review_at(&self) -> Option<Instant> {
+        let active = self.get(self.active?)?;
+        let works = |pipe: &Pipe| pipe.validated && !pipe.standing.is_doubted();
+        let other = self.iter().any(|(_, pipe)| works(pipe));
+        active.standing.fails_at(active.rtt).filter(|_| other)
     }
 }
 
@@ -176,6 +209,9 @@ impl Pipe {
             peer_cloaks: false,
             introduced: false,
             roamed: false,
+            blocked: false,
+            standing: Standing::default(),
+            size: initial_size(id, capabilities),
             rtt: None,
             received: 0,
             sent: 0,
@@ -246,14 +282,41 @@ impl Pipe {
         }
     }
 
-    /// Largest datagram to send, cloak included, in bytes.
+    /// Bytes in front of a packet, for the nonce of its cloak.
+    pub(crate) fn gap(&self) -> usize {
+        if self.cloaks() { cloak::NONCE_LEN } else { 0 }
+    }
+
+    /// Largest packet to send, cloak included, in bytes.
     pub(crate) fn datagram(&self) -> usize {
-        let proven = if self.id.is_loopback() {
-            PROVEN_DATAGRAM
-        } else {
-            BASE_DATAGRAM
-        };
-        proven.min(self.capabilities.max_packet)
+        self.size.current().min(self.capabilities.max_packet)
+    }
+
+    /// Whether nothing came by this pipe for suspiciously long, given that the peer sends by
+    /// another.
+    pub(crate) fn is_quiet(&self, now: Instant) -> bool {
+        self.validated && self.standing.is_quiet(now, self.last_heard)
+    }
+
+    /// Better kinds are less: where a lost packet holds nothing else up, and congestion is ours to
+    /// control.
+    const fn kind(&self) -> u8 {
+        self.capabilities.reliable as u8 * 2 + self.capabilities.own_congestion_control as u8
+    }
+}
+
+/// What a new pipe is taken to carry. A pipe with congestion control of its own takes care of that,
+/// too; on loopback there is nothing to find out.
+fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
+    let PipeCapabilities {
+        reliable,
+        own_congestion_control,
+        ..
+    } = capabilities;
+    if reliable || own_congestion_control || id.is_loopback() {
+        PacketSize::fixed(PROVEN_DATAGRAM)
+    } else {
+        PacketSize::unknown()
     }
 }
 
@@ -331,11 +394,11 @@ mod tests {
         let second = add(&mut pipes, 2, PathSource::Dialed).unwrap();
         pipes.activate(first);
         pipes.get_mut(second).unwrap().validate();
-        assert_eq!(pipes.best(), Some(second));
+        assert_eq!(pipes.best(NOW), Some(second));
         pipes.get_mut(first).unwrap().validate();
-        assert_eq!(pipes.best(), Some(first));
+        assert_eq!(pipes.best(NOW), Some(first));
         pipes.remove(first);
-        assert_eq!(pipes.best(), Some(second));
+        assert_eq!(pipes.best(NOW), Some(second));
         assert_eq!(pipes.active(), None);
     }
 }

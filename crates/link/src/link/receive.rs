@@ -54,6 +54,9 @@ impl Link {
         let plaintext = &plain[range];
         let is_data = self.rounds.on_channel_packet(now, slot, side, plaintext);
         self.follow_rounds(now);
+        if is_data {
+            self.compare_with_active(now, slot);
+        }
         if is_data
             && self.sessions.carries(side)
             && self.flow.handle_packet(now, slot, plaintext).is_err()

@@ -47,10 +47,10 @@ fn one_handshake_packet_more_than_the_queue_takes_pushes_out_the_oldest() {
     let (mut link, slot) = link();
     let packet = |number: usize| vec![u8::try_from(number).unwrap(); 9];
     for number in 0..MAX_CONTROL_QUEUE {
-        link.queue(slot, Queued::Wire(packet(number)));
+        link.queue(slot, Queued::Wire(packet(number), false));
     }
     assert_eq!(link.control.len(), MAX_CONTROL_QUEUE);
-    link.queue(slot, Queued::Wire(packet(MAX_CONTROL_QUEUE)));
+    link.queue(slot, Queued::Wire(packet(MAX_CONTROL_QUEUE), false));
     let left: Vec<_> = (1..=MAX_CONTROL_QUEUE).map(packet).collect();
     assert_eq!(transmits(&mut link), left);
 }

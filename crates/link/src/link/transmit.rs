@@ -16,6 +16,9 @@ pub struct Transmit {
     pub pipe: PipeId,
     /// Size of each packet in the buffer but the last, which may be smaller; `None` for one packet.
     pub segment_size: Option<usize>,
+    /// It is a packet that was cut for a larger path and cannot be cut again: the network may
+    /// fragment it on its way.
+    pub fragment: bool,
 }
 
 /// A packet that waits for the transport.
@@ -23,8 +26,8 @@ pub struct Transmit {
 pub(super) enum Queued {
     /// A handshake: cloaked when it leaves, if the pipe wants that.
     Plain(Vec<u8>),
-    /// As it goes on the wire.
-    Wire(Vec<u8>),
+    /// As it goes on the wire, and whether it may be fragmented.
+    Wire(Vec<u8>, bool),
 }
 
 impl Link {
@@ -52,19 +55,21 @@ impl Link {
     }
 
     fn transmit_control(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
-        while let Some((slot, packet)) = self.control.pop_front() {
+        while let Some((slot, packet)) = self.next_control() {
             let Some(pipe) = self.pipes.get_mut(slot) else {
                 continue;
             };
+            let mut fragment = false;
             match packet {
-                Queued::Wire(packet) => {
+                Queued::Wire(packet, fragmentable) => {
                     if pipe.allowance() < packet.len() {
                         continue;
                     }
+                    fragment = fragmentable;
                     buf.extend_from_slice(&packet);
                 }
                 Queued::Plain(packet) => {
-                    let gap = if pipe.cloaks() { cloak::NONCE_LEN } else { 0 };
+                    let gap = pipe.gap();
                     if pipe.allowance() < gap + packet.len() {
                         continue;
                     }
@@ -77,9 +82,16 @@ impl Link {
                     }
                 }
             }
-            return self.sent(now, slot, buf.len(), None);
+            return self.sent(now, slot, buf.len(), None, fragment);
         }
         None
+    }
+
+    /// The first packet in the queue whose pipe is not blocked.
+    fn next_control(&mut self) -> Option<(PipeSlot, Queued)> {
+        let free = |slot| self.pipes.get(slot).is_none_or(|pipe| !pipe.blocked);
+        let at = self.control.iter().position(|(slot, _)| free(*slot))?;
+        self.control.remove(at)
     }
 
     /// Answers that belong on a pipe other than the active one (channel-types.md, path).
@@ -111,30 +123,32 @@ impl Link {
         buf: &mut Vec<u8>,
         max_segments: usize,
     ) -> Option<Transmit> {
-        let pipe = self.pipes.get(slot)?;
+        let pipe = self.pipes.get(slot).filter(|pipe| !pipe.blocked)?;
         // One packet at a time while every one counts against the budget of an unproven address.
         let max_segments = if pipe.validated() {
             max_segments
         } else {
             max_segments.min(1)
         };
-        let (datagram, cloaks) = (pipe.datagram().min(pipe.allowance()), pipe.cloaks());
-        let gap = if cloaks { cloak::NONCE_LEN } else { 0 };
+        let (gap, carries) = (pipe.gap(), pipe.datagram());
+        let datagram = self.packet_size(slot).min(pipe.allowance());
         let overhead = self.sessions.active()?.overhead();
         let max_plain = datagram.checked_sub(gap + overhead.total())?;
-        let mut segment = None;
+        let (mut segment, mut fragment) = (None, false);
         for _ in 0..max_segments {
             let start = buf.len();
-            if !self.append_packet(now, slot, buf, gap, overhead, max_plain) {
+            let Some(probe) = self.append_packet(now, slot, buf, gap, overhead, max_plain) else {
                 break;
-            }
+            };
             let len = buf.len() - start;
+            let oversized = len > carries && !probe;
             match segment {
-                None => segment = Some(len),
-                // Larger than the run: an old packet of a pipe that carried more. It goes alone.
+                None => (segment, fragment) = (Some(len), oversized),
+                // Larger than the run: a probe, or an old packet of a pipe that carried more. It
+                // goes alone.
                 Some(size) if len > size => {
                     let alone = buf.split_off(start);
-                    self.queue(slot, Queued::Wire(alone));
+                    self.queue(slot, Queued::Wire(alone, oversized));
                     break;
                 }
                 Some(_) => {}
@@ -150,10 +164,11 @@ impl Link {
             slot,
             buf.len(),
             (buf.len() > segment).then_some(segment),
+            fragment,
         )
     }
 
-    /// Appends one sealed packet; false if nothing may go now.
+    /// Appends one sealed packet, and says whether it is a probe; nothing if nothing may go now.
     fn append_packet(
         &mut self,
         now: Instant,
@@ -162,20 +177,20 @@ impl Link {
         gap: usize,
         overhead: Overhead,
         max_plain: usize,
-    ) -> bool {
+    ) -> Option<bool> {
         let start = buf.len();
         buf.resize(start + gap + overhead.head, 0);
         let polled = self.flow.poll_packet(now, slot, max_plain, buf);
-        let Some(session) = self.sessions.active().filter(|_| polled.is_some()) else {
+        let Some((session, sent)) = self.sessions.active().zip(polled) else {
             buf.truncate(start);
-            return false;
+            return None;
         };
         buf.resize(buf.len() + overhead.tail, 0);
         if session.seal(now, &mut buf[start + gap..]).is_err() {
             // The keys are used up: the packet counts as lost until a new session carries it.
             buf.truncate(start);
             self.note_wear(now);
-            return false;
+            return None;
         }
         if gap > 0 {
             self.write_nonce(&mut buf[start..]);
@@ -184,7 +199,7 @@ impl Link {
                 false => cloak::cloak_in_place(&mut buf[start..]),
             }
         }
-        true
+        Some(sent.probe)
     }
 
     pub(super) fn write_nonce(&mut self, packet: &mut [u8]) {
@@ -200,6 +215,7 @@ impl Link {
         slot: PipeSlot,
         bytes: usize,
         segment_size: Option<usize>,
+        fragment: bool,
     ) -> Option<Transmit> {
         let pipe = self.pipes.get_mut(slot)?;
         pipe.count_sent(bytes);
@@ -209,6 +225,7 @@ impl Link {
         Some(Transmit {
             pipe: pipe.id,
             segment_size,
+            fragment,
         })
     }
 }

@@ -104,6 +104,15 @@ impl World {
         self.nodes[node.0].address()
     }
 
+    /// Gives a node one more address, for the next transport of its configuration. Packets of that
+    /// transport come and go there.
+    ///
+    /// # Panics
+    /// If the configuration has no further transport.
+    pub fn add_address(&mut self, node: NodeId) -> SocketAddr {
+        self.nodes[node.0].add_address()
+    }
+
     /// Who a node is.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> &Identity {
@@ -223,8 +232,11 @@ impl World {
         self.steps += 1;
         while let Some(delivery) = self.network.poll_delivery(self.now) {
             let to = delivery.to;
-            if let Some(node) = self.nodes.iter_mut().find(|node| node.address() == to) {
-                node.receive(self.now, delivery.from, delivery.bytes, &mut self.network);
+            let mut owners = self.nodes.iter_mut();
+            let owner = owners.find_map(|node| Some((node.transport_at(to)?, node)));
+            if let Some((transport, node)) = owner {
+                let from = (transport, delivery.from);
+                node.receive(self.now, from, delivery.bytes, &mut self.network);
             }
         }
         for node in &mut self.nodes {

@@ -10,7 +10,7 @@ use telehash_link::{
 };
 
 use super::App;
-use crate::Network;
+use crate::{Network, Packet};
 
 /// Packets of one system call, as a driver would ask for.
 const SEGMENTS: usize = 16;
@@ -18,7 +18,8 @@ const SEGMENTS: usize = 16;
 pub(super) struct Node {
     identity: Identity,
     config: Config,
-    address: SocketAddr,
+    /// One for each transport, the first one first.
+    addresses: Vec<SocketAddr>,
     endpoint: Endpoint,
     links: BTreeMap<LinkKey, Link>,
     app: Box<dyn App>,
@@ -44,7 +45,7 @@ impl Node {
         Self {
             identity,
             config,
-            address,
+            addresses: Vec::from([address]),
             endpoint,
             links: BTreeMap::new(),
             app,
@@ -57,7 +58,25 @@ impl Node {
     }
 
     pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Gives the next transport an address: another port of the same host.
+    pub(super) fn add_address(&mut self) -> SocketAddr {
+        assert!(
+            self.addresses.len() < self.config.transports.len(),
+            "the configuration has no transport for one more address"
+        );
+        let mut next = self.addresses[self.addresses.len() - 1];
+        next.set_port(next.port() + 1);
+        self.addresses.push(next);
+        next
+    }
+
+    /// The transport that an address is that of.
+    pub(super) fn transport_at(&self, address: SocketAddr) -> Option<TransportId> {
+        let at = self.addresses.iter().position(|own| *own == address)?;
+        u8::try_from(at).ok().map(TransportId)
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -96,7 +115,7 @@ impl Node {
             self.remembered.clear();
         }
         self.links.clear();
-        self.address = address;
+        self.addresses[0] = address;
         let unix = unix(now, self.skew);
         self.endpoint = Endpoint::new(self.config.clone(), self.identity.clone(), now, unix, seed);
     }
@@ -144,15 +163,16 @@ impl Node {
     pub(super) fn receive(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        (transport, from): (TransportId, SocketAddr),
         mut packet: Vec<u8>,
         network: &mut Network,
     ) {
-        match self.endpoint.handle(now, pipe(from), &mut packet) {
+        let pipe = PipeId::socket(transport, from);
+        match self.endpoint.handle(now, pipe, &mut packet) {
             Dispatch::Drop(_) => {}
             Dispatch::Link(key, input) => {
                 if let Some(link) = self.links.get_mut(&key) {
-                    link.handle(now, pipe(from), input, &mut packet);
+                    link.handle(now, pipe, input, &mut packet);
                 }
                 self.settle(now, key, network);
             }
@@ -225,7 +245,15 @@ impl Node {
                 if let Some(recording) = &mut self.recording {
                     recording.push((to, datagram.to_vec()));
                 }
-                network.send(now, self.address, to, datagram.to_vec());
+                let from = self.addresses[usize::from(transmit.pipe.transport.0)];
+                let packet = Packet {
+                    from,
+                    to,
+                    sent: now,
+                    bytes: datagram.to_vec(),
+                    fragment: transmit.fragment,
+                };
+                network.send_packet(now, packet);
             }
         }
     }

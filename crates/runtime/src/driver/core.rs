@@ -30,7 +30,7 @@ pub(crate) struct Core {
     /// Tasks to be woken once the lock is released.
     pub(super) wakers: Vec<Waker>,
     connections: Vec<(PipeSlot, PipeId)>,
-    /// Somebody sends for this link, or it waits for its transport.
+    /// Somebody sends for this link, or it waits for its turn to.
     sending: bool,
     armed: Armed,
 }
@@ -99,6 +99,14 @@ impl Core {
             Event::Channel(event) => self.handle_channel(now, event, effects),
             Event::PipeAdded(slot) => self.pipe_added(slot, shared, driver.key()),
             Event::PipeLost(slot) => self.pipe_lost(now, slot, shared, effects),
+            Event::PipeSelected(slot) => self.traffic_moved(slot, driver),
+            Event::PipesDoubted => {
+                tracing::debug!(peer = %driver.hashname().short(), "checking every pipe");
+            }
+            Event::PipeShrank(slot) => {
+                let peer = driver.hashname();
+                tracing::info!(peer = %peer.short(), ?slot, "the path carries smaller packets only");
+            }
             _ => {}
         }
     }
@@ -116,13 +124,20 @@ impl Core {
         }
     }
 
+    fn traffic_moved(&self, slot: PipeSlot, driver: &LinkDriver) {
+        if let Some(info) = self.link.pipes().find(|pipe| pipe.slot == slot) {
+            let (peer, pipe) = (driver.hashname(), info.id);
+            tracing::debug!(peer = %peer.short(), %pipe, rtt = ?info.rtt, "traffic goes by");
+        }
+    }
+
     fn pipe_lost(&mut self, now: Instant, slot: PipeSlot, shared: &Shared, effects: &mut Effects) {
         if self.link.pipes().next().is_none() {
             // Nothing can be sent or heard: the link gives its peer the usual time, then it is
             // down.
             self.link.network_changed(now);
-            effects.stranded = true;
         }
+        effects.pipe_lost = true;
         self.connections.retain(|(used, id)| {
             let lost = *used == slot;
             if lost {

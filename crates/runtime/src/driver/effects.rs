@@ -18,8 +18,8 @@ pub(crate) struct Effects {
     pub(super) opened: Vec<Opened>,
     /// Paths that the peer offered, to be dialled.
     pub(super) dials: Vec<Path>,
-    /// The link has no pipe any more.
-    pub(super) stranded: bool,
+    /// The link lost a pipe: a connection may have to be made anew.
+    pub(super) pipe_lost: bool,
     /// How the peer sees us.
     pub(super) seen_as: Vec<Path>,
     /// A channel ended or failed: whoever waits for that looks again.
@@ -46,7 +46,7 @@ impl Effects {
         for path in self.dials {
             shared.dial_offered(driver, path);
         }
-        if self.stranded {
+        if self.pipe_lost {
             shared.redial(driver);
         }
         for path in self.seen_as {

@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use telehash_hashname::{Hashname, Path};
-use telehash_link::{Instant, LinkKey, LinkState};
+use telehash_link::{Instant, LinkKey, LinkState, PipeId};
 use tokio::sync::watch;
 
-use super::port::{Parcel, Unsent};
+use super::port::{Blocked, Parcel};
 use super::{Core, Effects};
 use crate::limits::{
     MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
@@ -32,7 +32,15 @@ pub(crate) struct LinkDriver {
     /// Tasks that dial its paths again: one at most.
     redials: Arc<AtomicUsize>,
     /// The paths that the application named last.
-    targets: Mutex<Vec<Path>>,
+    targets: Mutex<Vec<Target>>,
+}
+
+/// A path that the application named.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) path: Path,
+    /// The pipe that it led to last.
+    pub(crate) pipe: Option<PipeId>,
 }
 
 /// One of a bounded number of places, until it is dropped.
@@ -88,15 +96,31 @@ impl LinkDriver {
         Place::take(&self.redials, 1)
     }
 
-    pub(crate) fn set_targets(&self, paths: Vec<Path>) {
-        *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+    pub(crate) fn set_targets(&self, paths: &[Path]) {
+        let mut targets = self.lock_targets();
+        let before = std::mem::take(&mut *targets);
+        let known = |path: &Path| before.iter().find(|target| target.path == *path);
+        let target = |path: &Path| Target {
+            path: path.clone(),
+            pipe: known(path).and_then(|target| target.pipe),
+        };
+        *targets = paths.iter().map(target).collect();
     }
 
-    pub(crate) fn targets(&self) -> Vec<Path> {
-        self.targets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The path led to this pipe.
+    pub(crate) fn target_reached(&self, path: &Path, pipe: PipeId) {
+        let mut targets = self.lock_targets();
+        if let Some(target) = targets.iter_mut().find(|target| target.path == *path) {
+            target.pipe = Some(pipe);
+        }
+    }
+
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.lock_targets().clone()
+    }
+
+    fn lock_targets(&self) -> MutexGuard<'_, Vec<Target>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more handler task, unless too many run.
@@ -153,10 +177,8 @@ impl LinkDriver {
         });
         effects.apply(shared, self);
         let (result, parcel, _posting) = done?;
-        if let Some(parcel) = parcel
-            && let Err(unsent) = self.send(shared, parcel)
-        {
-            shared.park(self, unsent);
+        if let Some(parcel) = parcel {
+            self.send(shared, parcel);
         }
         Ok(result)
     }
@@ -179,21 +201,25 @@ impl LinkDriver {
         let _ = self.run(shared, |core, now| core.handle_timeout(now, shared));
     }
 
-    /// Sends this and what follows, up to the quota. Only one thread does so for a link at a time:
-    /// who began, or who took the link out of the queue where it waited.
-    ///
-    /// # Errors
-    /// What is left, and why.
-    pub(crate) fn send(
-        self: &Arc<Self>,
-        shared: &Arc<Shared>,
-        mut parcel: Parcel,
-    ) -> Result<(), Unsent> {
+    /// Sends this and what follows, up to the quota; then the link waits for its next turn. Only one
+    /// thread does so for a link at a time: who began, or who took the link out of the queue where
+    /// it waited. A parcel whose pipe has no room is left behind, and the others go on.
+    pub(crate) fn send(self: &Arc<Self>, shared: &Arc<Shared>, mut parcel: Parcel) {
         for _ in 0..MAX_TRANSMITS_IN_A_ROW {
-            shared.post(self, &mut parcel)?;
+            let blocked = shared.post(self, &mut parcel).err();
+            let mut left = None;
+            if blocked.is_some() {
+                left = Some(std::mem::replace(
+                    &mut parcel,
+                    Parcel::new(shared.pool.take()),
+                ));
+            }
             let mut effects = Effects::default();
             let more = self.locked(shared, |core| {
                 let now = shared.clock.now();
+                if let Some(Blocked(pipe)) = blocked {
+                    core.link.pipe_blocked(pipe, true);
+                }
                 let more = core.refill(now, &mut parcel, MAX_SEGMENTS);
                 // What left made room: a writer that waits for it is woken now, not by the next ack.
                 core.settle(now, shared, self, &mut effects);
@@ -201,12 +227,27 @@ impl LinkDriver {
                 more
             });
             effects.apply(shared, self);
+            if let Some(left) = left {
+                shared.wait_for_room(self, left);
+            }
             if more != Ok(true) {
-                shared.pool.give(parcel.into_buffer());
-                return Ok(());
+                return shared.pool.give(parcel.into_buffer());
             }
         }
-        Err(Unsent::quota_used(parcel))
+        shared.wait_for_turn(self, parcel);
+    }
+
+    /// A pipe has room again. The link has just had a turn: what follows waits for the next.
+    pub(super) fn unblock(self: &Arc<Self>, shared: &Arc<Shared>, pipe: PipeId) {
+        let next = self.locked(shared, |core| {
+            core.link.pipe_blocked(pipe, false);
+            let now = shared.clock.now();
+            let starts = core.start_sending();
+            starts.then(|| core.next_parcel(now, shared)).flatten()
+        });
+        if let Ok(Some(parcel)) = next {
+            shared.wait_for_turn(self, parcel);
+        }
     }
 
     /// Takes the core away: whoever comes next finds the link gone. What waits is woken.

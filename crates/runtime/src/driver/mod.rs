@@ -25,7 +25,7 @@ pub(crate) use self::{
     channels::ChannelSlot,
     core::Core,
     effects::{Effects, Opened},
-    link_driver::{LinkDriver, Status},
+    link_driver::{LinkDriver, Status, Target},
     pool::BufferPool,
     port::{Port, serve},
     receive::receive,

@@ -22,13 +22,13 @@ pub(crate) struct Port {
     changed: Notify,
 }
 
-/// Links that have something to send, each in at most one place.
+/// Links that have something to send.
 #[derive(Debug, Default)]
 struct Queue {
-    /// Until the transport has room.
+    /// Parcels that wait until the transport has room for their pipe: one at most for each.
     blocked: VecDeque<Waiter>,
-    /// Until it is their turn.
-    ready: VecDeque<Waiter>,
+    /// Links that wait for their turn, and parcels whose pipe has room again.
+    ready: VecDeque<(Cause, Waiter)>,
 }
 
 #[derive(Debug)]
@@ -37,22 +37,29 @@ struct Waiter {
     parcel: Parcel,
 }
 
+/// Why a parcel was in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Its link had used up its quota, and is still the one that sends.
+    Turn,
+    /// Its pipe was blocked. Meanwhile the link may send by others.
+    Blocked,
+}
+
 /// A transmit in its buffer, on its way out.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pipe: Option<PipeId>,
     segment_size: Option<usize>,
+    fragment: bool,
     buffer: Vec<u8>,
     /// Bytes that the transport has taken already.
     taken: usize,
 }
 
-/// A parcel that did not go out now.
-#[derive(Debug)]
-pub(crate) struct Unsent {
-    parcel: Parcel,
-    blocked: bool,
-}
+/// The pipe of a parcel has no room; what is left of the parcel waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocked(pub(crate) PipeId);
 
 impl Port {
     pub(crate) fn new(id: TransportId, transport: Arc<dyn Transport>) -> Self {
@@ -88,17 +95,15 @@ impl Port {
         self.id
     }
 
-    /// Puts a link into the queue; it is served by [`serve`].
-    pub(crate) fn park(&self, driver: Arc<LinkDriver>, unsent: Unsent) {
-        let Unsent { parcel, blocked } = unsent;
-        let mut queue = self.queue();
-        let line = if blocked {
-            &mut queue.blocked
-        } else {
-            &mut queue.ready
-        };
-        line.push_back(Waiter { driver, parcel });
-        drop(queue);
+    /// Lets a link wait for its turn; it is served by [`serve`].
+    fn wait_for_turn(&self, waiter: Waiter) {
+        self.queue().ready.push_back((Cause::Turn, waiter));
+        self.changed.notify_one();
+    }
+
+    /// Lets a parcel wait for room.
+    fn wait_for_room(&self, waiter: Waiter) {
+        self.queue().blocked.push_back(waiter);
         self.changed.notify_one();
     }
 
@@ -111,8 +116,11 @@ impl Port {
                 Writable::All => true,
                 Writable::Only(remote) => waiter.parcel.remote() == Some(remote),
             };
-            let line = if freed { &mut *ready } else { &mut *blocked };
-            line.push_back(waiter);
+            if freed {
+                ready.push_back((Cause::Blocked, waiter));
+            } else {
+                blocked.push_back(waiter);
+            }
         }
     }
 
@@ -121,7 +129,7 @@ impl Port {
         self.release(Writable::Only(remote));
     }
 
-    fn next_ready(&self) -> Option<Waiter> {
+    fn next_ready(&self) -> Option<(Cause, Waiter)> {
         self.queue().ready.pop_front()
     }
 
@@ -148,6 +156,7 @@ impl Parcel {
         Self {
             pipe: None,
             segment_size: None,
+            fragment: false,
             buffer,
             taken: 0,
         }
@@ -161,7 +170,12 @@ impl Parcel {
     }
 
     pub(super) fn address(&mut self, transmit: Transmit) {
-        (self.pipe, self.segment_size) = (Some(transmit.pipe), transmit.segment_size);
+        let Transmit {
+            pipe,
+            segment_size,
+            fragment,
+        } = transmit;
+        (self.pipe, self.segment_size, self.fragment) = (Some(pipe), segment_size, fragment);
     }
 
     pub(super) fn into_buffer(self) -> Vec<u8> {
@@ -177,25 +191,16 @@ impl Parcel {
     }
 }
 
-impl Unsent {
-    pub(super) fn quota_used(parcel: Parcel) -> Self {
-        Self {
-            parcel,
-            blocked: false,
-        }
-    }
-}
-
 impl Shared {
-    /// Hands a parcel to its transport. Afterwards it is empty, but for one that has to wait.
+    /// Hands a parcel to its transport.
     ///
     /// # Errors
-    /// The transport has no room for all of it.
+    /// The transport has no room for all of it; the rest is still in the parcel.
     pub(crate) fn post(
         self: &Arc<Self>,
         driver: &Arc<LinkDriver>,
         parcel: &mut Parcel,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), Blocked> {
         let Some(pipe) = parcel.pipe else {
             return Ok(());
         };
@@ -206,15 +211,12 @@ impl Shared {
         let remote = convert::to_transport(pipe.remote);
         let stride = parcel.segment_size.unwrap_or(parcel.buffer.len());
         while !parcel.rest().is_empty() {
-            let transmit = telehash_transport::Transmit::run(remote, parcel.rest(), stride);
+            let mut transmit = telehash_transport::Transmit::run(remote, parcel.rest(), stride);
+            transmit.fragment = parcel.fragment;
             match transport.try_send(&transmit) {
                 Ok(taken) => parcel.taken += taken,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let parcel = std::mem::replace(parcel, Parcel::new(Vec::new()));
-                    return Err(Unsent {
-                        parcel,
-                        blocked: true,
-                    });
+                    return Err(Blocked(pipe));
                 }
                 Err(error) => {
                     self.parcel_lost(driver, pipe, &error);
@@ -233,14 +235,37 @@ impl Shared {
         }
     }
 
-    /// Lets a link wait for the transport of its unsent parcel.
-    pub(super) fn park(&self, driver: &Arc<LinkDriver>, unsent: Unsent) {
-        let port = unsent
-            .parcel
-            .pipe
-            .and_then(|pipe| self.port(pipe.transport));
-        if let Some(port) = port {
-            port.park(driver.clone(), unsent);
+    /// Lets a link wait for its turn at the transport of its next parcel.
+    pub(super) fn wait_for_turn(&self, driver: &Arc<LinkDriver>, parcel: Parcel) {
+        if let Some((port, waiter)) = self.waiter(driver, parcel) {
+            port.wait_for_turn(waiter);
+        }
+    }
+
+    /// Lets a parcel wait until its pipe has room.
+    pub(super) fn wait_for_room(&self, driver: &Arc<LinkDriver>, parcel: Parcel) {
+        if let Some((port, waiter)) = self.waiter(driver, parcel) {
+            port.wait_for_room(waiter);
+        }
+    }
+
+    fn waiter(&self, driver: &Arc<LinkDriver>, parcel: Parcel) -> Option<(&Arc<Port>, Waiter)> {
+        let port = self.port(parcel.pipe?.transport)?;
+        let driver = driver.clone();
+        Some((port, Waiter { driver, parcel }))
+    }
+
+    /// Sends the rest of a parcel that had to wait, and lets its link use the pipe again.
+    fn post_rest(self: &Arc<Self>, driver: &Arc<LinkDriver>, mut parcel: Parcel) {
+        match self.post(driver, &mut parcel) {
+            Err(Blocked(_)) => self.wait_for_room(driver, parcel),
+            Ok(()) => {
+                let pipe = parcel.pipe;
+                self.pool.give(parcel.into_buffer());
+                if let Some(pipe) = pipe {
+                    driver.unblock(self, pipe);
+                }
+            }
         }
     }
 }
@@ -251,9 +276,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, port: Arc<Port>) {
         return;
     };
     loop {
-        while let Some(Waiter { driver, parcel }) = port.next_ready() {
-            if let Err(unsent) = driver.send(&shared, parcel) {
-                shared.park(&driver, unsent);
+        while let Some((cause, Waiter { driver, parcel })) = port.next_ready() {
+            match cause {
+                Cause::Turn => driver.send(&shared, parcel),
+                Cause::Blocked => shared.post_rest(&driver, parcel),
             }
             tokio::task::consume_budget().await;
         }

@@ -70,6 +70,11 @@ impl Acks {
         }
     }
 
+    /// Whether there is anything to acknowledge.
+    pub(super) const fn has_content(&self) -> bool {
+        self.total > 0
+    }
+
     /// The peer must hear of our state at once: a duplicate, a gap, a window that moved.
     pub(super) fn at_once(&mut self) {
         self.now = true;

@@ -237,7 +237,8 @@ impl Outbound {
     }
 
     /// A pipe is gone, and what was under way on it: that goes by the next one.
-    pub(in crate::flow) fn on_pipe_closed(&mut self, slot: PipeSlot) {
+    pub(in crate::flow) fn on_pipe_lost(&mut self, slot: PipeSlot) {
+        self.backoff = 0;
         for (segment, seq) in self.flight.iter_mut().zip(self.acked + 1..) {
             if segment.slot == slot && segment.state == State::Sent && !segment.is_open() {
                 segment.state = State::Lost;
@@ -267,7 +268,8 @@ impl Outbound {
         }
         if self.open_at(timing).is_some_and(|at| at <= now) {
             self.withdraw_segment(self.acked + 1, lanes);
-            lanes.current_mut().into_iter().for_each(Lane::on_probe);
+            let lane = lanes.current_mut().into_iter();
+            lane.for_each(|lane| lane.on_open_timeout(now));
         }
         if let Some((at, seq)) = self.retransmit_at(timing)
             && at <= now

@@ -129,6 +129,13 @@ impl Inbound {
         &self.acks
     }
 
+    /// The last acks may be lost with the pipe that they went by.
+    pub(in crate::flow) fn on_pipe_lost(&mut self) {
+        if self.acks.has_content() {
+            self.acks.at_once();
+        }
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.acks.handle_timeout(now) {
             self.window.refresh();

@@ -1,0 +1,394 @@
+//! Two endpoints with two pipes between them: one like UDP, one like TCP.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};
+use telehash_e3x::{CipherSets, Identity};
+use telehash_hashname::{Csid, Path};
+use telehash_link::{
+    ChannelEvent, ChannelId, CloakPolicy, Config, Event, Instant, Link, LinkKey, LinkState, Open,
+    PathSource, PipeCapabilities, PipeId, TransportId,
+};
+use telehash_netsim::{App, Conditions, Filter, Loss, NodeId, Packet, Queue, Verdict, World};
+
+pub(crate) const UDP: u8 = 0;
+pub(crate) const TCP: u8 = 1;
+
+/// Bytes of a stream, which take about four seconds.
+pub(crate) const BYTES: usize = 1_500_000;
+const RATE: u64 = 400_000;
+const DELAY: Duration = Duration::from_millis(20);
+
+/// What is cut off a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    There,
+    Back,
+    Both,
+}
+
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    /// Who sends, and who receives.
+    pub(crate) ends: [NodeId; 2],
+    /// Their addresses, by transport.
+    addresses: [[SocketAddr; 2]; 2],
+    log: Arc<Mutex<Log>>,
+}
+
+/// What both ends did.
+#[derive(Debug, Default)]
+struct Log {
+    total: Option<usize>,
+    written: usize,
+    received: usize,
+    finished: bool,
+    failed: Vec<String>,
+    moves: usize,
+    last: Option<Instant>,
+    longest: Duration,
+    reads_from: Option<Instant>,
+    writes_at: Option<Instant>,
+}
+
+impl Log {
+    /// Writes a little now and then.
+    fn trickle(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
+        if self.writes_at.is_none_or(|at| at <= now) {
+            let bytes: Vec<u8> = (self.written..).take(2000).map(pattern).collect();
+            self.written += link.write(now, id, &bytes).unwrap_or(0);
+            self.writes_at = Some(now + DELAY);
+        }
+    }
+}
+
+impl Scene {
+    /// A link with two pipes and a stream that has begun.
+    pub(crate) fn streaming(seed: u64) -> Self {
+        let mut scene = Self::without_standby(seed);
+        let standby = PipeId::socket(TransportId(TCP), scene.addresses[1][1]);
+        let [sender, receiver] = scene.ends;
+        scene.world.with_link(sender, receiver, |now, link| {
+            link.add_path(now, standby, PathSource::Dialed);
+        });
+        let ends = scene.ends;
+        let both = |world: &World| {
+            let stands_by = |from, to| {
+                let link: Option<&Link> = world.link(from, to);
+                link.is_some_and(|link| link.pipes().filter(|pipe| pipe.validated).count() == 2)
+            };
+            stands_by(ends[0], ends[1]) && stands_by(ends[1], ends[0])
+        };
+        assert!(
+            scene.world.drive(Duration::from_secs(5), both),
+            "no second pipe"
+        );
+        scene
+    }
+
+    /// The same with the first pipe alone.
+    pub(crate) fn without_standby(seed: u64) -> Self {
+        Self::on_a_path(seed, |_: &mut Packet| Verdict::Pass)
+    }
+
+    /// The same on a path that treats packets like this.
+    pub(crate) fn on_a_path(seed: u64, path: impl Filter + 'static) -> Self {
+        let mut world = World::new(seed);
+        world.network().add_filter(path);
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let log = Arc::new(Mutex::new(Log {
+            total: Some(BYTES),
+            ..Log::default()
+        }));
+        let ends = [true, false].map(|sends| {
+            let identity = Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng);
+            let end = End::new(sends, log.clone());
+            world.add_with(identity.unwrap(), config(), end)
+        });
+        let addresses = ends.map(|end| [world.address(end), world.add_address(end)]);
+        world.network().set_conditions(&conditions());
+        // What delivers everything has neither loss nor a queue that overflows.
+        let lossless = Conditions::perfect().with_delay(DELAY);
+        let [here, there] = addresses.map(|address| address[usize::from(TCP)]);
+        world.network().set_between(here, there, &lossless);
+        world.connect(ends[0], ends[1]).unwrap();
+        let up = world.drive(Duration::from_secs(5), |world| {
+            world.is_up(ends[0], ends[1])
+        });
+        assert!(up, "the link does not come up");
+        Self {
+            world,
+            ends,
+            addresses,
+            log,
+        }
+    }
+
+    /// The stream never ends, and trickles.
+    pub(crate) fn endless(&self) {
+        self.log().total = None;
+    }
+
+    pub(crate) fn run_until_received(&mut self, bytes: usize) {
+        let log = self.log.clone();
+        let limit = Duration::from_secs(60);
+        let done = self.world.drive(limit, |_| lock(&log).received >= bytes);
+        assert!(done, "{:?}, {:?}", self.log(), self.stats());
+    }
+
+    /// Runs to the end of the stream; the longest time in which nothing arrived.
+    pub(crate) fn finish(&mut self) -> Duration {
+        let log = self.log.clone();
+        let limit = Duration::from_secs(300);
+        let done = self
+            .world
+            .drive_bounded(limit, 2_000_000, |_| lock(&log).finished);
+        let log = self.log();
+        assert!(done && log.failed.is_empty(), "{log:?}, {:?}", self.stats());
+        assert_eq!(log.received, BYTES);
+        log.longest
+    }
+
+    pub(crate) fn cut(&mut self, cut: Direction) {
+        let [here, there] = self.addresses.map(|address| address[usize::from(UDP)]);
+        if cut != Direction::Back {
+            self.world.network().block(here, there);
+        }
+        if cut != Direction::There {
+            self.world.network().block(there, here);
+        }
+    }
+
+    pub(crate) fn cut_standby(&mut self) {
+        let [here, there] = self.addresses.map(|address| address[usize::from(TCP)]);
+        self.world.network().block(here, there);
+        self.world.network().block(there, here);
+    }
+
+    pub(crate) fn mend(&mut self) {
+        let [here, there] = self.addresses.map(|address| address[usize::from(UDP)]);
+        self.world.network().unblock(here, there);
+        self.world.network().unblock(there, here);
+    }
+
+    pub(crate) fn lose(&mut self, loss: Loss) {
+        let [here, there] = self.addresses.map(|address| address[usize::from(UDP)]);
+        let conditions = conditions().with_loss(loss);
+        self.world.network().set_between(here, there, &conditions);
+    }
+
+    pub(crate) fn pause_reader(&mut self, pause: Duration) {
+        let until = self.world.now() + pause;
+        self.log().reads_from = Some(until);
+    }
+
+    /// The transports that both ends send by.
+    pub(crate) fn active(&self) -> [u8; 2] {
+        active(&self.world, self.ends)
+    }
+
+    /// The packet sizes of the first pipe at both ends.
+    pub(crate) fn packet_sizes(&self) -> [usize; 2] {
+        let [a, b] = self.ends;
+        [(a, b), (b, a)].map(|(from, to)| {
+            let mut pipes = self.world.link(from, to).unwrap().pipes();
+            pipes
+                .find(|pipe| pipe.id.transport.0 == UDP)
+                .unwrap()
+                .packet_size
+        })
+    }
+
+    /// How often traffic moved.
+    pub(crate) fn moves(&self) -> usize {
+        self.log().moves
+    }
+
+    fn stats(&self) -> Vec<telehash_link::PipeInfo> {
+        let [a, b] = self.ends;
+        let links = [(a, b), (b, a)].map(|(from, to)| self.world.link(from, to));
+        links.into_iter().flatten().flat_map(Link::pipes).collect()
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.log)
+    }
+}
+
+pub(crate) fn active(world: &World, [a, b]: [NodeId; 2]) -> [u8; 2] {
+    [(a, b), (b, a)].map(|(from, to)| {
+        let mut pipes = world.link(from, to).unwrap().pipes();
+        pipes.find(|pipe| pipe.active).unwrap().id.transport.0
+    })
+}
+
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().unwrap()
+}
+
+/// A round trip of 40 ms, or twice that with a full queue.
+fn conditions() -> Conditions {
+    let queue = Queue {
+        bytes: RATE as usize / 25,
+        packets: 1000,
+    };
+    Conditions::perfect()
+        .with_delay(DELAY)
+        .with_rate(RATE)
+        .with_queue(queue)
+}
+
+fn config() -> Config {
+    let tcp = PipeCapabilities {
+        reliable: true,
+        own_congestion_control: true,
+        cloak: CloakPolicy::MatchPeer,
+        keepalive: Duration::from_secs(300),
+        backpressure: true,
+        ..PipeCapabilities::DATAGRAM
+    };
+    let mut config = Config::default();
+    config.transports = vec![PipeCapabilities::DATAGRAM, tcp];
+    config
+}
+
+/// One end: an agent for paths, and one side of a stream.
+struct End {
+    sends: bool,
+    agent: PathAgent,
+    channel: Option<ChannelId>,
+    log: Arc<Mutex<Log>>,
+    up: bool,
+}
+
+/// Nothing is offered: both ends know their paths.
+struct Nowhere;
+
+impl Whereabouts for Nowhere {
+    fn local_paths(&self) -> Vec<Path> {
+        Vec::new()
+    }
+
+    fn path_of(&self, _: PipeId) -> Option<Path> {
+        None
+    }
+}
+
+impl End {
+    fn new(sends: bool, log: Arc<Mutex<Log>>) -> Self {
+        Self {
+            sends,
+            agent: PathAgent::new(PathConfig::default()),
+            channel: None,
+            log,
+            up: false,
+        }
+    }
+
+    fn work(&mut self, now: Instant, link: &mut Link) {
+        while let Some(event) = self.agent.poll_event() {
+            assert!(
+                !matches!(event, PathEvent::Dial(_)),
+                "nobody offers anything"
+            );
+        }
+        let Some(id) = self.channel else { return };
+        match self.sends {
+            true => self.write(now, link, id),
+            false => self.read(now, link, id),
+        }
+    }
+
+    fn write(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
+        let mut log = lock(&self.log);
+        if log.total.is_none() {
+            return log.trickle(now, link, id);
+        }
+        loop {
+            let left = log.total.map_or(0, |total| total - log.written);
+            if left == 0 {
+                let _ = link.end(now, id);
+                self.channel = None;
+                return;
+            }
+            let bytes: Vec<u8> = (log.written..).take(left.min(4096)).map(pattern).collect();
+            match link.write(now, id, &bytes) {
+                Ok(0) | Err(_) => return,
+                Ok(taken) => log.written += taken,
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
+        let mut log = lock(&self.log);
+        if log.reads_from.is_some_and(|from| now < from) {
+            return;
+        }
+        if log.reads_from.take().is_some() {
+            log.last = Some(now);
+        }
+        while let Ok(Some(packet)) = link.read(now, id) {
+            if let Some(last) = log.last.replace(now) {
+                log.longest = log.longest.max(now.saturating_duration_since(last));
+            }
+            let expected: Vec<u8> = (log.received..)
+                .take(packet.body.len())
+                .map(pattern)
+                .collect();
+            assert!(packet.body == expected, "at {}", log.received);
+            log.received += expected.len();
+        }
+    }
+}
+
+fn pattern(at: usize) -> u8 {
+    ((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u8
+}
+
+impl App for End {
+    fn poll_timeout(&self) -> Option<Instant> {
+        let log = lock(&self.log);
+        let own = match self.sends {
+            true => log.writes_at,
+            false => log.reads_from,
+        };
+        self.agent.poll_timeout().into_iter().chain(own).min()
+    }
+
+    fn on_timeout(&mut self, now: Instant, _: LinkKey, link: &mut Link) {
+        self.agent.handle_timeout(now, link, &Nowhere);
+        self.work(now, link);
+    }
+
+    fn on_event(&mut self, now: Instant, _: LinkKey, link: &mut Link, event: Event) {
+        let is_paths = self.agent.handle_event(now, link, &event, &Nowhere);
+        match event {
+            Event::Up if self.sends && !self.up => {
+                self.up = link.state() == LinkState::Up;
+                self.channel = Some(link.open(now, Open::reliable("stream")).unwrap());
+            }
+            Event::PipeSelected(_) => lock(&self.log).moves += 1,
+            Event::Channel(ChannelEvent::Opened { id, .. }) if !is_paths => {
+                link.accept(now, id).unwrap();
+                self.channel = Some(id);
+            }
+            Event::Channel(ChannelEvent::Finished(id)) if !is_paths => {
+                self.read(now, link, id);
+                lock(&self.log).finished = true;
+                let _ = link.end(now, id);
+            }
+            Event::Channel(ChannelEvent::Failed { error, .. }) if !is_paths => {
+                lock(&self.log).failed.push(error.to_string());
+            }
+            Event::Down(reason) => lock(&self.log).failed.push(format!("{reason:?}")),
+            _ => {}
+        }
+        self.work(now, link);
+    }
+}
