@@ -19,8 +19,9 @@ const CORE: [&str; 6] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "telehash-transport",
+    "telehash-transport-tcp",
     "telehash-transport-udp",
     "telehash-netsim",
     "telehash-runtime",

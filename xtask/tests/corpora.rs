@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 12] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -18,6 +18,7 @@ const TARGETS: [Target; 11] = [
     ("message_open", telehash_e3x::fuzzing::message_open),
     ("channel_open", telehash_e3x::fuzzing::channel_open),
     ("two_endpoints", telehash_link::fuzzing::two_endpoints),
+    ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),
 ];
 
 fn fuzz() -> &'static Path {

@@ -213,3 +213,27 @@ proptest! {
         prop_assert_eq!(cut.concat(), stream);
     }
 }
+
+#[test]
+fn a_decoder_tells_whether_a_packet_has_begun_and_can_be_given_another_limit() {
+    let mut decoder = Decoder::with_limit(2);
+    for (bytes, between) in [
+        (&b""[..], true),
+        (b"\0", true),
+        (b"\x02", false),
+        (b"a", false),
+        (b"b", false),
+        (b"\0", true),
+        (b"\x01", false),
+    ] {
+        events(&mut decoder, bytes).unwrap();
+        assert_eq!(decoder.is_between_packets(), between, "{bytes:?}");
+    }
+    decoder.set_limit(3);
+    let found = events(&mut decoder, b"a\x02bc\0").unwrap();
+    assert_eq!(found, [Some(b"abc".to_vec())]);
+    assert!(events(&mut decoder, b"\x04").is_err());
+    decoder.set_limit(9);
+    assert!(events(&mut decoder, b"abcd\0").is_err());
+    assert!(!decoder.is_between_packets());
+}

@@ -43,6 +43,22 @@ impl Decoder {
         }
     }
 
+    /// Takes packets of up to `limit` bytes from now on, the one that has begun included. Nothing
+    /// brings back a decoder that has failed.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Whether no packet has begun that is still incomplete.
+    #[must_use]
+    pub const fn is_between_packets(&self) -> bool {
+        match self.state {
+            State::Length => self.packet.is_empty(),
+            State::Complete => true,
+            State::Fragment(_) | State::Failed => false,
+        }
+    }
+
     /// Takes bytes off the front of `input` up to the next event, or all of them if there is none.
     ///
     /// Call it until it returns `None`. Bytes that are no packet at all come out as one like any

@@ -1,0 +1,8 @@
+//! The transport from outside.
+
+mod common;
+mod loopback;
+mod strangers;
+#[cfg(feature = "tls")]
+mod tls;
+mod wire;
