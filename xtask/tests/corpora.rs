@@ -17,6 +17,7 @@ const TARGETS: [Target; 12] = [
     ("uri", telehash_uri::fuzzing::uri),
     ("message_open", telehash_e3x::fuzzing::message_open),
     ("channel_open", telehash_e3x::fuzzing::channel_open),
+    ("quic_payloads", telehash_transport_quic::fuzzing::payloads),
     ("two_endpoints", telehash_link::fuzzing::two_endpoints),
     ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),
 ];
