@@ -36,6 +36,10 @@ const SEGMENTS: usize = 64;
 /// [`poll_recv`](Transport::poll_recv) does all the work that is not
 /// [`try_send`](Transport::try_send)'s: it takes in peers, goes on writing what did not leave at
 /// once, and closes what is overdue. So poll it at all times.
+///
+/// [`dial`](Transport::dial) waits for as long as the system does, and a TLS handshake for as long as
+/// the peer lets it: give it a timeout. A connection that comes of it belongs to the caller, and is
+/// closed if no link [keeps](Transport::keep) it in time.
 #[derive(Debug)]
 pub struct TcpTransport {
     inner: Inner,
@@ -184,11 +188,11 @@ impl Transport for TcpTransport {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
         self.check_open()?;
-        let too_long = transmit.contents.len().min(transmit.stride()) > MAX_PACKET;
+        let longest = transmit.contents.len().min(transmit.stride());
         let Remote::Connection(number) = transmit.remote else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        if too_long {
+        if longest > Capabilities::stream().max_packet {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let connection = self.inner.connection(number);
@@ -241,9 +245,5 @@ impl Transport for TcpTransport {
     }
 }
 
-/// Longest packet that is sent: what the capabilities of a stream say.
-const MAX_PACKET: usize = {
-    let max = Capabilities::stream().max_packet;
-    assert!(max <= MAX_CHUNKED_PACKET);
-    max
-};
+// Whatever may be sent can be put together again.
+const _: () = assert!(Capabilities::stream().max_packet <= MAX_CHUNKED_PACKET);

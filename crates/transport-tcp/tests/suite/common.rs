@@ -166,3 +166,14 @@ pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
     })
     .await;
 }
+
+/// Lets this process have as many file descriptors as the system grants.
+pub(crate) fn raise_descriptors() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::SocketAddr};
 
-use crate::common::{Node, V4, bind, linked, loopbacks, run, until};
+use crate::common::{Node, V4, bind, linked, loopbacks, raise_descriptors, run, until};
 use telehash_hashname::Path;
 use telehash_transport::{
     CloakPolicy, CloseReason, Remote, Transmit, Transport, TransportError, TransportEvent,
@@ -279,6 +279,7 @@ async fn a_transport_can_dial_itself() {
 
 #[tokio::test]
 async fn hundreds_of_connections_each_carry_their_own() {
+    raise_descriptors();
     let (a, mut b) = (Node::at(V4).await, Node::at(V4).await);
     for n in 0..300_u32 {
         let to_b = a.dial(&b).await;

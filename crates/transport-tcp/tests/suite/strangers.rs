@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Node, V4, read, rest, until, write};
+use crate::common::{Node, V4, raise_descriptors, read, rest, until, write};
 use telehash_transport::{CloseReason, Transmit, Transport, TransportEvent, TransportExt};
 use telehash_transport_tcp::{
     CLOSE_TIMEOUT, FIRST_PACKET_TIMEOUT, IDLE_TIMEOUT, MAX_STRANGERS, PACKET_TIMEOUT,
@@ -143,6 +143,7 @@ async fn a_peer_that_reads_nothing_does_not_hold_up_closing() {
 
 #[tokio::test]
 async fn one_stranger_too_many_takes_the_place_of_the_oldest_silent_one_of_all() {
+    raise_descriptors();
     let mut node = Node::at(V4).await;
     let mut speaking = node.raw_peer().await;
     write(&mut speaking, b"\x05hello\0").await;
