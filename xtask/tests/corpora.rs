@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),

@@ -95,7 +95,9 @@ pub(crate) enum Command {
     )]
     Uri(UriCommand),
     /// Measure throughput, round trips and link set-ups, with TARGET or with itself
-    #[command(after_help = "Examples:\n  mesh bench\n  mesh bench @link.json --bytes 256M")]
+    #[command(
+        after_help = "Examples:\n  mesh bench\n  mesh bench --transport tcp --cs 3a\n  mesh bench @link.json --bytes 256M"
+    )]
     Bench(Bench),
     /// Print shell completions
     #[command(
@@ -166,16 +168,40 @@ pub(crate) struct Up {
 /// Where to listen, and to whom.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Listen {
-    /// UDP address to listen on (may be repeated; port 42424, or a free one, on all interfaces if
-    /// none is given)
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) udp: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) roads: Roads,
     /// Who may link
     #[arg(long, value_enum, default_value_t = Accept::Known)]
     pub(crate) accept: Accept,
     /// A hashname that may link, whatever --accept says (may be repeated)
     #[arg(long, value_name = "HASHNAME")]
     pub(crate) allow: Vec<Hashname>,
+}
+
+/// The addresses of each transport. Without any, all transports listen on every interface.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Roads {
+    /// UDP address to listen on (may be repeated). With no address of any transport: UDP and TCP on
+    /// port 42424, QUIC on 42425 and TLS on any, of all interfaces, or on other ports if these are
+    /// taken
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) udp: Vec<SocketAddr>,
+    /// TCP address to listen on (may be repeated)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) tcp: Vec<SocketAddr>,
+    /// TCP address to listen on for TLS (may be repeated)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) tls: Vec<SocketAddr>,
+    /// UDP address to listen on for QUIC (may be repeated)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) quic: Vec<SocketAddr>,
+}
+
+impl Roads {
+    pub(crate) fn is_empty(&self) -> bool {
+        let lists = [&self.udp, &self.tcp, &self.tls, &self.quic];
+        lists.into_iter().all(Vec::is_empty)
+    }
 }
 
 impl Up {
@@ -191,7 +217,7 @@ impl Listen {
     /// The same for an endpoint; `well_known` if others look for it on telehash's own port.
     pub(crate) fn listening(&self, well_known: bool) -> Listening {
         Listening {
-            udp: self.udp.clone(),
+            roads: self.roads.clone(),
             well_known,
             accept: self.accept,
             allow: self.allow.clone(),
@@ -201,11 +227,12 @@ impl Listen {
 
     /// An endpoint that runs already listens as it was told when it was started.
     pub(crate) fn refuse_for_running(&self) -> Outcome {
-        if self.udp.is_empty() && self.accept == Accept::Known && self.allow.is_empty() {
+        if self.roads.is_empty() && self.accept == Accept::Known && self.allow.is_empty() {
             return Ok(());
         }
         Err(Failure::usage(
-            "an endpoint runs already, and --udp, --accept and --allow cannot change it",
+            "an endpoint runs already, and --udp, --tcp, --tls, --quic, --accept and --allow cannot \
+             change it",
         )
         .hint("leave them out, stop that endpoint, or use another identity with --id"))
     }
@@ -342,9 +369,26 @@ pub(crate) struct Bench {
     #[arg(long, value_parser = parse_csid, conflicts_with = "target")]
     #[serde(skip)]
     pub(crate) cs: Option<Csid>,
+    /// Transport between the endpoints that it makes
+    #[arg(long, value_enum, default_value_t, conflicts_with = "target")]
+    #[serde(skip)]
+    pub(crate) transport: Transport,
     /// Seconds to wait for the link
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub(crate) wait: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// Datagrams
+    #[default]
+    Udp,
+    /// A byte stream
+    Tcp,
+    /// A byte stream inside TLS
+    Tls,
+    /// QUIC
+    Quic,
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

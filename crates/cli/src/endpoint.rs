@@ -1,16 +1,18 @@
 //! Bringing an endpoint up, and down.
 
 use std::fs::{File, TryLockError};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
-use mesh::{BuildError, CipherSets, Csid, Identity, UdpConfig, UdpTransport, generate_identity};
+use mesh::{
+    BuildError, Builder, CipherSets, Csid, Identity, QuicConfig, QuicTransport, TcpConfig,
+    TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
+};
 use serde_json::Value;
 
-use crate::args::{self, LinksAction};
+use crate::args::{self, LinksAction, Roads};
 use crate::ask;
 use crate::command::links;
 use crate::failure::{Failure, Outcome};
@@ -35,7 +37,7 @@ pub(crate) enum Place {
 /// How it listens, and to whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Listening {
-    pub(crate) udp: Vec<SocketAddr>,
+    pub(crate) roads: Roads,
     /// Without an address: whether others should find it on telehash's own port.
     pub(crate) well_known: bool,
     pub(crate) accept: args::Accept,
@@ -58,7 +60,7 @@ impl Listening {
     /// For an endpoint that only dials.
     pub(crate) fn dialing() -> Self {
         Self {
-            udp: Vec::new(),
+            roads: Roads::default(),
             well_known: false,
             accept: args::Accept::Known,
             allow: Vec::new(),
@@ -71,12 +73,9 @@ impl Endpoint {
     /// Brings it up. An identity that does not exist is made.
     pub(crate) async fn up(place: &Place, listening: &Listening) -> Result<Self, BringUpError> {
         let streams = Arc::new(Streams::new(listening.echo));
-        let mut builder = mesh::builder().accept(policy(listening.accept));
+        let mut builder = listen(listening).accept(policy(listening.accept));
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
-        }
-        for config in sockets(listening) {
-            builder = builder.open_transport(async move { UdpTransport::bind(&config).await });
         }
         let mut lock = None;
         match place {
@@ -239,12 +238,24 @@ fn policy(accept: args::Accept) -> Accept {
     }
 }
 
-fn sockets(listening: &Listening) -> Vec<UdpConfig> {
-    if !listening.udp.is_empty() {
-        return listening.udp.iter().copied().map(UdpConfig::at).collect();
+/// A builder with the transports that are asked for, or with all.
+fn listen(listening: &Listening) -> Builder {
+    let roads = &listening.roads;
+    if !roads.is_empty() {
+        let builder = roads.udp.iter().fold(mesh::builder(), |b, at| b.udp(*at));
+        let builder = roads.tcp.iter().fold(builder, |b, at| b.tcp(*at));
+        let builder = roads.tls.iter().fold(builder, |b, at| b.tls(*at));
+        return roads.quic.iter().fold(builder, |b, at| b.quic(*at));
     }
-    match listening.well_known {
-        true => vec![UdpConfig::default()],
-        false => vec![UdpConfig::default().prefer_port(0)],
+    if listening.well_known {
+        return mesh::builder();
     }
+    let udp = UdpConfig::default().prefer_port(0);
+    let quic = QuicConfig::default().prefer_port(0);
+    let tcp = TcpConfig::default().prefer_port(0);
+    mesh::builder()
+        .open_transport(async move { UdpTransport::bind(&udp).await })
+        .open_transport(async move { QuicTransport::bind(&quic).await })
+        .open_transport(async move { TcpTransport::bind(&tcp).await })
+        .open_transport(async { TcpTransport::bind_tls(&TlsConfig::default()).await })
 }

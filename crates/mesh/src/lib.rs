@@ -47,13 +47,12 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `udp` | yes | the UDP transport, which [`builder`] then listens on |
+//! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `stream` | yes | the stream channel |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
-#[cfg(feature = "udp")]
-mod udp;
+mod transports;
 
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
@@ -68,28 +67,29 @@ pub use telehash_runtime::{
     TargetError, WaitError, generate_identity, state,
 };
 pub use telehash_transport as transport;
+#[cfg(feature = "quic")]
+pub use telehash_transport_quic::{QuicConfig, QuicTransport};
+#[cfg(feature = "tls")]
+pub use telehash_transport_tcp::TlsConfig;
+#[cfg(feature = "tcp")]
+pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
 pub use telehash_transport_udp::{UdpConfig, UdpTransport};
 pub use telehash_uri::LinkUri;
-#[cfg(feature = "udp")]
-pub use udp::BuilderUdpExt;
+pub use transports::BuilderTransportExt;
 
 /// Describes an endpoint to be built, with every transport of the enabled features.
 ///
-/// A transport that is added explicitly takes the place of the default ones. By default UDP listens
-/// on every address, on port 42424 or any other if that one is taken. Without an identity a new one
-/// is made; with [`Builder::state_dir`] it is kept.
+/// A transport that is added explicitly takes the place of the default ones. By default each listens
+/// on every address: UDP and TCP on port 42424, QUIC on 42425, TLS on any; or on another port if that
+/// one is taken. Without an identity a new one is made; with [`Builder::state_dir`] it is kept.
 pub fn builder() -> Builder {
-    let builder = Mesh::builder();
-    #[cfg(feature = "udp")]
-    let builder = udp::by_default(builder);
-    builder
+    transports::by_default(Mesh::builder())
 }
 
 /// What most programs need: `use mesh::prelude::*`.
 pub mod prelude {
-    #[cfg(feature = "udp")]
-    pub use crate::BuilderUdpExt as _;
+    pub use crate::BuilderTransportExt as _;
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,
         LinkState, Mesh, MeshEvent, Open, Packet,

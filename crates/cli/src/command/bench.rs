@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use mesh::prelude::*;
-use mesh::{CipherSets, Csid, LinkJson, StrangerBudget};
+use mesh::{CipherSets, LinkJson, StrangerBudget};
 use tokio::time::Instant;
 
-use crate::args::Bench;
+use crate::args::{Bench, Transport};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::operation::link_up;
@@ -30,8 +30,8 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 
 /// Measures between two endpoints of this process.
 pub(crate) async fn alone(options: &Bench, report: &mut Report) -> Outcome {
-    let server = endpoint(options.cs, true).await?;
-    let client = endpoint(options.cs, false).await?;
+    let server = endpoint(options, true).await?;
+    let client = endpoint(options, false).await?;
     let link = client.link(server.local_link_json()).await?;
     link.wait_up(options.wait)
         .await
@@ -60,10 +60,17 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &Bench, report: &mut R
 }
 
 /// An endpoint of its own identity on the loopback interface.
-async fn endpoint(cs: Option<Csid>, serves: bool) -> Outcome<Mesh> {
+async fn endpoint(options: &Bench, serves: bool) -> Outcome<Mesh> {
     let sets = CipherSets::default();
-    let csids: Vec<_> = cs.map_or_else(|| sets.recommended().collect(), |cs| vec![cs]);
-    let builder = mesh::builder().new_identity(csids).udp(LOOPBACK);
+    let one = |cs| vec![cs];
+    let csids = options.cs.map_or_else(|| sets.recommended().collect(), one);
+    let builder = mesh::builder().new_identity(csids);
+    let builder = match options.transport {
+        Transport::Udp => builder.udp(LOOPBACK),
+        Transport::Tcp => builder.tcp(LOOPBACK),
+        Transport::Tls => builder.tls(LOOPBACK),
+        Transport::Quic => builder.quic(LOOPBACK),
+    };
     let builder = match serves {
         true => builder
             .accept(Accept::All)
@@ -103,7 +110,7 @@ async fn round_trips(link: &Link, report: &mut Report) -> Outcome {
 async fn set_ups(to: &LinkJson, options: &Bench) -> Outcome<f64> {
     let start = Instant::now();
     for _ in 0..SET_UPS {
-        let mesh = endpoint(options.cs, false).await?;
+        let mesh = endpoint(options, false).await?;
         let link = mesh.link(to).await?;
         link.wait_up(options.wait)
             .await

@@ -62,6 +62,8 @@ fn describe_path(pipe: &PipeStatus) -> PathRecord {
         path: path.map_or_else(|| pipe.transport.to_owned(), show_path),
         validated: pipe.validated,
         active: pipe.active,
+        doubted: pipe.doubted,
+        packet_size: pipe.packet_size,
         rtt_ms: pipe.rtt.map(milliseconds),
     }
 }

@@ -44,6 +44,12 @@ pub(crate) struct PathRecord {
     pub(crate) validated: bool,
     /// It is the one that sends.
     pub(crate) active: bool,
+    /// Nothing came back by it lately.
+    #[serde(default)]
+    pub(crate) doubted: bool,
+    /// Largest packet it is known to carry, in bytes.
+    #[serde(default)]
+    pub(crate) packet_size: usize,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) rtt_ms: Option<f64>,
 }
@@ -90,10 +96,13 @@ impl fmt::Display for PathRecord {
         if let Some(rtt) = self.rtt_ms {
             write!(f, " rtt {rtt:.3} ms")?;
         }
-        f.write_str(match (self.active, self.validated) {
-            (true, _) => ", in use",
-            (false, true) => ", standing by",
-            (false, false) => ", unproven",
+        write!(f, ", packets of {} bytes", self.packet_size)?;
+        f.write_str(match (self.active, self.doubted, self.validated) {
+            (true, false, _) => ", in use",
+            (true, true, _) => ", in use, but does not answer",
+            (false, true, _) => ", does not answer",
+            (false, false, true) => ", standing by",
+            (false, false, false) => ", unproven",
         })
     }
 }
@@ -128,6 +137,8 @@ mod tests {
                 path: "udp4 127.0.0.1:1".into(),
                 validated: true,
                 active: false,
+                doubted: false,
+                packet_size: 1200,
                 rtt_ms: None,
             }],
         });
@@ -137,7 +148,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
-        let shown = "abc up cs3a rtt 0.250 ms\n  udp4 127.0.0.1:1, standing by";
+        let shown = "abc up cs3a rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
         assert_eq!(record.to_string(), shown);
     }
 }

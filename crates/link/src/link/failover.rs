@@ -31,7 +31,7 @@ impl Link {
     #[must_use]
     pub fn size_to_probe(&self, slot: PipeSlot) -> Option<(Instant, usize)> {
         let pipe = self.pipes.get(slot)?;
-        let (at, size) = pipe.size.to_probe()?;
+        let (at, size) = pipe.size.next()?;
         let worth = pipe.validated() && self.peer_probes() && size <= pipe.capabilities.max_packet;
         worth.then_some((at, size))
     }

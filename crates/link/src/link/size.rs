@@ -54,7 +54,7 @@ impl PacketSize {
     }
 
     /// The next size to probe, and when at the earliest.
-    pub(crate) fn to_probe(&self) -> Option<(Instant, usize)> {
+    pub(crate) fn next(&self) -> Option<(Instant, usize)> {
         let next = RUNGS.into_iter().find(|size| *size > self.current);
         next.filter(|_| self.raisable)
             .map(|size| (self.try_at, size))
@@ -90,11 +90,11 @@ mod tests {
         let mut size = PacketSize::unknown();
         for rung in RUNGS {
             assert!(size.current() < rung);
-            assert_eq!(size.to_probe(), Some((Instant::from_micros(0), rung)));
+            assert_eq!(size.next(), Some((Instant::from_micros(0), rung)));
             size.prove(rung);
             assert_eq!(size.current(), rung);
         }
-        assert_eq!(size.to_probe(), None);
+        assert_eq!(size.next(), None);
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         size.prove(RUNGS[0]);
         assert!(!size.fail(NOW, RUNGS[1]));
         assert_eq!(size.current(), RUNGS[0]);
-        assert_eq!(size.to_probe(), Some((NOW + TRY_AGAIN, RUNGS[1])));
+        assert_eq!(size.next(), Some((NOW + TRY_AGAIN, RUNGS[1])));
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         size.prove(RUNGS[1]);
         assert!(size.fail(NOW, RUNGS[1]));
         assert_eq!(size.current(), BASE_DATAGRAM);
-        assert_eq!(size.to_probe(), Some((NOW + TRY_AGAIN, RUNGS[0])));
+        assert_eq!(size.next(), Some((NOW + TRY_AGAIN, RUNGS[0])));
         assert!(!size.fail(NOW, BASE_DATAGRAM), "smaller there is nothing");
     }
 
@@ -124,6 +124,6 @@ mod tests {
         let mut fixed = PacketSize::fixed(PROVEN_DATAGRAM);
         fixed.prove(1452);
         assert!(!fixed.fail(NOW, PROVEN_DATAGRAM));
-        assert_eq!((fixed.current(), fixed.to_probe()), (PROVEN_DATAGRAM, None));
+        assert_eq!((fixed.current(), fixed.next()), (PROVEN_DATAGRAM, None));
     }
 }
