@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
-use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable, vectors};
+use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable, roads, vectors};
 
 /// Seconds that each fuzz target gets here.
 const FUZZ_SECONDS: u64 = 20;
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     report.step("vectors", vectors::check);
     report.step("interop", interop::run);
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
+    roads::steps(&mut report);
     report.finish()
 }
 

@@ -18,6 +18,7 @@ mod portable;
 mod process;
 mod proxy;
 mod report;
+mod roads;
 mod shell;
 mod show;
 mod suites;
@@ -48,6 +49,13 @@ enum Command {
         /// Bytes of the file that is piped through
         #[arg(long, default_value_t = endtoend::SHORT_FILE)]
         bytes: u64,
+    },
+    /// The `mesh` program between hosts whose roads break, change and get crowded; as root, two minutes
+    Roads {
+        /// Parts of scenarios' names; all scenarios when there is none
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        inside: roads::Inside,
     },
     /// Fuzz every target (or those named) for a while each
     Fuzz {
@@ -93,6 +101,10 @@ fn main() -> Result<()> {
         Command::Long => suites::long(),
         Command::Interop => interop::run(),
         Command::EndToEnd { bytes } => endtoend::run(bytes),
+        Command::Roads { scenarios, inside } if inside.is_set() => {
+            roads::inside(&inside, &scenarios)
+        }
+        Command::Roads { scenarios, .. } => roads::run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Bench => bench::run(),
         Command::Leakage => leakage::run(),

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// Lines that wait to be read; the child blocks when there are more.
@@ -67,13 +67,30 @@ impl JsonChild {
         }
     }
 
-    /// Asks the program to end with SIGTERM and waits for it.
-    pub(crate) fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
-        let id = self.child.id().to_string();
-        Command::new("kill")
-            .args(["-TERM", &id])
+    /// The lines that have come and that nobody expected; they are dropped.
+    pub(crate) fn unread(&self) -> Vec<Value> {
+        self.lines.try_iter().collect()
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
+        let id = self.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", signal, &id])
             .status()
             .context("could not run kill")?;
+        ensure!(sent.success(), "{} cannot be sent {signal}", self.name);
+        Ok(())
+    }
+
+    /// Asks the program to end with SIGTERM and waits for it.
+    pub(crate) fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
+        self.signal("TERM")?;
         wait(&mut self.child, limit)?
             .with_context(|| format!("{} ignored SIGTERM for {limit:?}", self.name))
     }
@@ -151,7 +168,8 @@ pub(crate) fn run_to_end(command: &mut Command, limit: Duration) -> Result<Finis
     })
 }
 
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+/// Waits for it to end; none if it still runs at `limit`.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -165,12 +183,13 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
 }
 
 /// Kills a child that still runs. Errors mean that it is gone already.
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     let _gone = child.kill();
     let _reaped = child.wait();
 }
 
-fn read_all(mut pipe: impl Read) -> String {
+/// Everything that comes until the end, as text.
+pub(crate) fn read_all(mut pipe: impl Read) -> String {
     let mut bytes = Vec::new();
     let _partial = pipe.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()

@@ -83,7 +83,12 @@ impl Report {
         println!("==> {name}");
         let start = Instant::now();
         let outcome = run().into();
-        self.rows.push((name, outcome, start.elapsed()));
+        self.add(name, outcome, start.elapsed());
+    }
+
+    /// Adds a step that ran elsewhere.
+    pub(crate) fn add(&mut self, name: String, outcome: Outcome, took: Duration) {
+        self.rows.push((name, outcome, took));
         if let Some(row) = self.rows.last() {
             println!("    {}", Self::line(row));
         }

@@ -1,5 +1,6 @@
 //! The proofs of a milestone, each with its figure.
 
+mod roads;
 mod sets;
 mod slice;
 mod tests;
@@ -14,10 +15,11 @@ pub(crate) fn run(number: u32, only: Option<String>) -> Result<()> {
     match number {
         2 => slice::steps(&mut report)?,
         3 => sets::steps(&mut report),
+        4 => roads::steps(&mut report),
         _ => {
             bail!(
-                "no proofs are written down for {number}; there are those of 2, the first slice, and 3, \
-                 the cipher sets"
+                "no proofs are written down for {number}; there are those of 2, the first slice, 3, \
+                 the cipher sets, and 4, the roads"
             )
         }
     }
