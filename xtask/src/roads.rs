@@ -111,7 +111,7 @@ pub(crate) fn inside(inside: &Inside, parts: &[String]) -> Result<()> {
             scope.spawn(move || {
                 for (place, scenario) in lane.iter().enumerate().filter(|(_, it)| wanted(it)) {
                     let start = Instant::now();
-                    let outcome = play(inside.program(), format!("{number}{place}"), *scenario);
+                    let outcome = play(inside.program(), &format!("{number}{place}"), *scenario);
                     enclosure::tell(scenario.name, &outcome, start.elapsed());
                 }
             });
@@ -121,7 +121,7 @@ pub(crate) fn inside(inside: &Inside, parts: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn play(program: &Path, name: String, scenario: Scenario) -> Result<String> {
+fn play(program: &Path, name: &str, scenario: Scenario) -> Result<String> {
     let world = World::new(program, name)?;
     (scenario.run)(&world)
 }

@@ -6,9 +6,6 @@ use super::endpoint::Endpoint;
 use super::stream::{MB, Stream};
 use super::world::World;
 
-/// What the path takes from then on.
-const MTU: u32 = 1280;
-
 /// What is streamed, where the MTU drops, and how much a second.
 const BYTES: u64 = 60 * MB;
 const DROP_AT: u64 = 20 * MB;
@@ -27,15 +24,26 @@ pub(super) fn black_hole(world: &World) -> Result<String> {
 
 fn stream(world: &World) -> Result<String> {
     let net = &world.net;
+    // Or else the router could not tell how long they are.
+    net.listener.send_singly()?;
+    net.dialer.send_singly()?;
     let server = Endpoint::accepting(world, &net.listener, &["udp"])?;
     let stream = Stream::dial(world, &net.dialer, &["udp"], server.target(), BYTES, RATE)?;
     stream.expect(DROP_AT)?;
-    net.router.narrow(&net.listener, MTU)?;
-    net.router.narrow(&net.dialer, MTU)?;
+    net.router.narrow(&net.listener)?;
+    net.router.narrow(&net.dialer)?;
     let narrowed = net.router.passed()?;
+    ensure!(
+        narrowed.long > narrowed.udp / 2,
+        "packets were short before the MTU dropped: {narrowed:?} bytes passed"
+    );
     let arrived = stream.finish()?;
     let after = net.router.passed()?.since(narrowed);
     ensure!(after.udp > 0, "the stream was over before the MTU dropped");
+    ensure!(
+        after.long == 0,
+        "long packets went through: {after:?} bytes passed"
+    );
     server.stop()?;
     Ok(arrived.figures())
 }

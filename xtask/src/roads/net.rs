@@ -86,6 +86,12 @@ impl Host {
         Ok(new)
     }
 
+    /// Sends its packets one by one, as a network takes them, instead of many in one that is cut up at the very end.
+    pub(super) fn send_singly(&self) -> Result<()> {
+        self.namespace
+            .ip(&format!("link set dev {INTERFACE} gso_max_segs 1"))
+    }
+
     /// The network that it is on.
     pub(super) fn network(&self) -> String {
         format!("{}/24", self.address_ending(0))

@@ -8,16 +8,21 @@ use serde_json::Value;
 use super::net::{Host, Namespace, join};
 use crate::shell;
 
+/// The least MTU that IPv6 promises, and what the router counts long packets by.
+pub(super) const LEAST_MTU: u32 = 1280;
+
 /// Counts what gets through. Rules that drop something go to `cut`, for what is forwarded, and to `quiet`, for what the
 /// router itself says.
 const TABLE: &str = "table inet roads {
     counter passed_udp {}
     counter passed_tcp {}
+    counter passed_long {}
     chain cut {}
     chain quiet {}
     chain forward {
         type filter hook forward priority 0;
         jump cut
+        meta length > 1280 counter name passed_long
         meta l4proto udp counter name passed_udp
         meta l4proto tcp counter name passed_tcp
     }
@@ -32,11 +37,12 @@ pub(super) struct Router {
     pub(super) namespace: Namespace,
 }
 
-/// Bytes that it forwarded, IP headers included.
+/// Bytes that it forwarded, IP headers included, and bytes of packets that are longer than the least MTU.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passed {
     pub(super) udp: u64,
     pub(super) tcp: u64,
+    pub(super) long: u64,
 }
 
 impl Router {
@@ -65,11 +71,11 @@ impl Router {
         self.nft("add rule inet roads quiet meta l4proto icmp drop")
     }
 
-    /// Takes only packets of up to `mtu` bytes to `host`. A smaller MTU of the interface would bound what comes from
+    /// Takes only packets of up to the least MTU to `host`. A smaller MTU of the interface would bound what comes from
     /// there as well, and drop it without a word.
-    pub(super) fn narrow(&self, host: &Host, mtu: u32) -> Result<()> {
+    pub(super) fn narrow(&self, host: &Host) -> Result<()> {
         self.namespace.ip(&format!(
-            "route change {} dev {} mtu lock {mtu}",
+            "route change {} dev {} mtu lock {LEAST_MTU}",
             host.network(),
             host.interface_of_router()
         ))
@@ -89,6 +95,7 @@ impl Router {
         Ok(Passed {
             udp: bytes("passed_udp").context("nft lists no counter of UDP")?,
             tcp: bytes("passed_tcp").context("nft lists no counter of TCP")?,
+            long: bytes("passed_long").context("nft lists no counter of long packets")?,
         })
     }
 
@@ -104,6 +111,7 @@ impl Passed {
         Self {
             udp: self.udp - earlier.udp,
             tcp: self.tcp - earlier.tcp,
+            long: self.long - earlier.long,
         }
     }
 }

@@ -21,12 +21,12 @@ pub(super) struct World {
 
 impl World {
     /// Makes them; no other scenario may have the same name.
-    pub(super) fn new(program: &Path, name: String) -> Result<Self> {
-        let folder = Path::new(FOLDER).join(&name);
+    pub(super) fn new(program: &Path, name: &str) -> Result<Self> {
+        let folder = Path::new(FOLDER).join(name);
         fs::create_dir(&folder)?;
         Ok(Self {
             program: program.to_owned(),
-            net: Net::new(&name)?,
+            net: Net::new(name)?,
             folder,
         })
     }
