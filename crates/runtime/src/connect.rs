@@ -7,19 +7,14 @@ use futures::FutureExt as _;
 use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, LinkJson, Path};
 use telehash_link::{
-    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, PipeId,
-    Remote, Ticket,
+    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, Ticket,
 };
-use telehash_transport::Transport;
 
 use crate::accept::{Decision, Stranger, Verdict};
-use crate::convert;
-use crate::driver::{Core, LinkDriver, Port, Target};
+use crate::driver::{Core, LinkDriver};
 use crate::error::LinkError;
 use crate::events::MeshEvent;
-use crate::limits::{
-    DECISION_TIMEOUT, DIAL_TIMEOUT, MAX_PENDING_DIALS, MAX_REDIAL_PAUSE, REDIAL_PAUSE,
-};
+use crate::limits::{DECISION_TIMEOUT, MAX_PENDING_DIALS};
 use crate::shared::Shared;
 
 impl Shared {
@@ -42,9 +37,7 @@ impl Shared {
         if !paths.is_empty() {
             driver.set_targets(&paths);
         }
-        for path in paths {
-            self.dial(&driver, path, PathSource::Dialed);
-        }
+        self.dial(&driver, paths, PathSource::Dialed);
         Ok(driver)
     }
 
@@ -224,111 +217,6 @@ impl Shared {
             tracing::debug!(peer = %hashname.short(), "link removed");
             self.events.publish(MeshEvent::LinkRemoved { hashname });
         }
-    }
-
-    /// Makes the lost connections of a link anew, and dials all its paths while it has no pipe. Only
-    /// connections are lost: an address stays.
-    pub(crate) fn redial(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
-        let Some(place) = driver.start_redial().filter(|_| driver.is_wanted()) else {
-            return;
-        };
-        let (shared, driver) = (self.clone(), driver.clone());
-        self.spawn(async move {
-            let _place = place;
-            let mut pause = REDIAL_PAUSE;
-            loop {
-                tokio::time::sleep(pause).await;
-                let pipes = driver.look(&shared, |core| {
-                    core.link.pipes().map(|pipe| pipe.id).collect::<Vec<_>>()
-                });
-                let Ok(pipes) = pipes else { return };
-                let missing = |target: &Target| match target.pipe {
-                    Some(pipe) => !pipes.contains(&pipe),
-                    None => pipes.is_empty(),
-                };
-                let targets: Vec<_> = driver.targets().into_iter().filter(missing).collect();
-                if targets.is_empty() {
-                    return;
-                }
-                for target in targets {
-                    shared.dial(&driver, target.path, PathSource::Dialed);
-                }
-                pause = MAX_REDIAL_PAUSE.min(pause * 2);
-            }
-        });
-    }
-
-    /// Dials a path that the peer offered; but one connection of a kind is enough.
-    pub(crate) fn dial_offered(self: &Arc<Self>, driver: &Arc<LinkDriver>, path: Path) {
-        let Some((port, _)) = self.port_for(&path) else {
-            return;
-        };
-        let connected = driver.look(self, |core| {
-            let connection = |pipe: PipeId| matches!(pipe.remote, Remote::Connection(_));
-            let mut pipes = core.link.pipes().map(|pipe| pipe.id);
-            pipes.any(|pipe| pipe.transport == port.id() && connection(pipe))
-        });
-        if connected == Ok(false) {
-            self.dial(driver, path, PathSource::Offered);
-        }
-    }
-
-    /// Opens a pipe along this path and gives it to the link: at once where no connection has to be
-    /// made, else in a task. A path that nobody can dial is ignored.
-    fn dial(self: &Arc<Self>, driver: &Arc<LinkDriver>, path: Path, source: PathSource) {
-        let Some((port, transport)) = self.port_for(&path) else {
-            return;
-        };
-        let Some(place) = driver.start_dial() else {
-            return;
-        };
-        let (shared, port, driver) = (self.clone(), port.clone(), driver.clone());
-        let mut dialing = Box::pin(async move {
-            let _place = place;
-            match tokio::time::timeout(DIAL_TIMEOUT, transport.dial(&path)).await {
-                Ok(Ok(remote)) => {
-                    let pipe = PipeId {
-                        transport: port.id(),
-                        remote: convert::to_link(remote),
-                    };
-                    shared.dialed(&driver, &path, pipe, source);
-                }
-                Ok(Err(error)) => tracing::debug!(%error, "dial failed"),
-                Err(_) => tracing::debug!(%path, within = ?DIAL_TIMEOUT, "dial timed out"),
-            }
-        });
-        if dialing.as_mut().now_or_never().is_none() {
-            self.spawn(dialing);
-        }
-    }
-
-    fn dialed(
-        self: &Arc<Self>,
-        driver: &Arc<LinkDriver>,
-        path: &Path,
-        pipe: PipeId,
-        source: PathSource,
-    ) {
-        if source == PathSource::Dialed {
-            driver.target_reached(path, pipe);
-        }
-        let added = driver.run(self, |core, now| match source {
-            PathSource::Offered => core.paths.dialed(now, &mut core.link, path, pipe),
-            _ => {
-                core.link.add_path(now, pipe, source);
-            }
-        });
-        if added.is_err() {
-            self.connection_unused(pipe);
-        }
-    }
-
-    /// The first transport that can dial this path.
-    fn port_for(&self, path: &Path) -> Option<(&Arc<Port>, Arc<dyn Transport>)> {
-        self.ports.iter().find_map(|port| {
-            let transport = port.transport()?;
-            transport.dialable(path).then_some((port, transport))
-        })
     }
 
     fn no_path(&self, target: &LinkJson) -> LinkError {

@@ -68,6 +68,7 @@ mod channel;
 mod clock;
 mod connect;
 mod convert;
+mod dial;
 mod driver;
 mod error;
 mod events;

@@ -188,6 +188,10 @@ impl Transport for QuicTransport {
         Some(Path::quic(self.pipe(remote)?.address()))
     }
 
+    fn connects(&self) -> bool {
+        true
+    }
+
     fn dialable(&self, path: &Path) -> bool {
         match *path {
             Path::Quic4(address) => address.port() != 0 && self.family.reaches(&address.into()),

@@ -154,6 +154,10 @@ impl Transport for TcpTransport {
         Some(self.inner.layer.path(connection.peer()))
     }
 
+    fn connects(&self) -> bool {
+        true
+    }
+
     fn dialable(&self, path: &Path) -> bool {
         let address = self.inner.layer.address(path);
         address.is_some_and(|address| self.inner.family.reaches(&address))

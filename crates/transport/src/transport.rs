@@ -47,6 +47,12 @@ pub trait Transport: Send + Sync + 'static {
     /// that we have.
     fn dialable(&self, path: &Path) -> bool;
 
+    /// Whether [`dial`](Self::dial) makes a connection, which takes time and is worth having once
+    /// for each peer.
+    fn connects(&self) -> bool {
+        false
+    }
+
     /// Opens a pipe along `path`. Nothing is known of the peer afterwards: a datagram transport
     /// returns at once and sends nothing.
     ///

@@ -148,7 +148,8 @@ mod tests {
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
-        let shown = "abc up cs3a rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
+        let shown =
+            "abc up cs3a rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
         assert_eq!(record.to_string(), shown);
     }
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, PingId};
 use telehash_link::{
     ChannelError, ChannelEvent, ChannelId, Event, Instant, Link, LinkKey, PipeId, PipeSlot, Remote,
+    TransportId,
 };
 use tokio::sync::mpsc;
 
@@ -82,6 +83,12 @@ impl Core {
                 endpoint.handle_link_event(driver.key(), event);
             }
         }
+    }
+
+    /// Whether the link has a connection of this transport.
+    pub(crate) fn is_connected(&self, transport: TransportId) -> bool {
+        let mut connections = self.connections.iter();
+        connections.any(|(_, pipe)| pipe.transport == transport)
     }
 
     fn handle_event(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use telehash_hashname::Path;
-use telehash_link::{ChannelId, Packet};
+use telehash_link::{ChannelId, Packet, PathSource};
 
 use super::LinkDriver;
 use crate::shared::Shared;
@@ -43,8 +43,8 @@ impl Effects {
         for opened in self.opened {
             shared.channel_opened(driver, opened);
         }
-        for path in self.dials {
-            shared.dial_offered(driver, path);
+        if !self.dials.is_empty() {
+            shared.dial(driver, self.dials, PathSource::Offered);
         }
         if self.pipe_lost {
             shared.redial(driver);

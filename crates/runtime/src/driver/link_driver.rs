@@ -1,12 +1,13 @@
 //! One link and its lock.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use telehash_hashname::{Hashname, Path};
-use telehash_link::{Instant, LinkKey, LinkState, PipeId};
+use telehash_link::{Instant, LinkKey, LinkState, PipeId, TransportId};
 use tokio::sync::watch;
 
 use super::port::{Blocked, Parcel};
@@ -29,6 +30,8 @@ pub(crate) struct LinkDriver {
     handlers: Arc<AtomicUsize>,
     /// Paths that are being dialled for it.
     dials: Arc<AtomicUsize>,
+    /// Transports by which a connection is being made for it.
+    connecting: Arc<Mutex<BTreeSet<TransportId>>>,
     /// Tasks that dial its paths again: one at most.
     redials: Arc<AtomicUsize>,
     /// The paths that the application named last.
@@ -61,6 +64,20 @@ impl Drop for Place {
     }
 }
 
+/// The right to make a connection by one transport, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    all: Arc<Mutex<BTreeSet<TransportId>>>,
+    transport: TransportId,
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.transport);
+    }
+}
+
 /// What everyone may watch of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
@@ -86,6 +103,7 @@ impl LinkDriver {
             wanted: AtomicBool::new(wanted),
             handlers: Arc::default(),
             dials: Arc::default(),
+            connecting: Arc::default(),
             redials: Arc::default(),
             targets: Mutex::default(),
         }
@@ -131,6 +149,16 @@ impl LinkDriver {
     /// A place for one more dial, unless too many are pending.
     pub(crate) fn start_dial(&self) -> Option<Place> {
         Place::take(&self.dials, MAX_PENDING_DIALS)
+    }
+
+    /// The right to make a connection by this transport, unless somebody does.
+    pub(crate) fn start_connecting(&self, transport: TransportId) -> Option<Connecting> {
+        let all = self.connecting.clone();
+        let is_new = all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(transport);
+        is_new.then(|| Connecting { all, transport })
     }
 
     pub(crate) fn key(&self) -> LinkKey {

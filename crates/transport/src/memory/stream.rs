@@ -83,6 +83,10 @@ impl Transport for MemoryStreamTransport {
             .map(|peer| Kind::Stream.path(peer))
     }
 
+    fn connects(&self) -> bool {
+        true
+    }
+
     fn dialable(&self, path: &Path) -> bool {
         Kind::Stream.address(path).is_some()
     }
