@@ -1,9 +1,13 @@
 #!/usr/bin/env node
-// A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only.
+// A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only, unless it is told otherwise.
 //
 //   node peer.js listen [--cs 3a] [--link-out FILE]
 //   node peer.js dial --link FILE [--cs 3a] [--identity FILE] [--tests link,path,stream,unknown] [--bytes 40000]
 //                     [--timeout 15000]
+//   node peer.js discover [--cs 3a]
+//
+// discover binds to all addresses and broadcasts: run it in a network namespace. It announces itself every second, and
+// links to whoever announces itself.
 //
 // --identity takes an identity file instead of making an identity with --cs.
 //
@@ -11,12 +15,13 @@
 //
 //   {"event":"ready","hashname":…,"link":{hashname, keys, paths}}    listen: may be dialled now
 //   {"event":"link","hashname":…,"up":true|false}                    a link changed its state
+//   {"event":"discover","hashname":…}                                discover: another endpoint announced itself
 //   {"event":"stream","hashname":…,"bytes":N}                        listen: a stream was echoed and ended
 //   {"event":"result","test":…,"ok":true|false,"error"?,"info"?}     dial: one line a test
 //   {"event":"fatal","error":…}                                      this process is about to exit with 1
 //
-// `dial` exits with 0 if every test passed and with 1 otherwise; `listen` runs until SIGTERM or until its standard
-// input closes, so that it never outlives whoever started it.
+// `dial` exits with 0 if every test passed and with 1 otherwise; `listen` and `discover` run until SIGTERM or until
+// their standard input closes, so that they never outlive whoever started them.
 'use strict';
 
 const fs = require('fs');
@@ -39,6 +44,8 @@ const EXTENSIONS = {
 };
 /** The library never sends a lost open again, and it reports a link before its peer has seen its last handshake. */
 const SETTLE_MS = 200;
+/** The library announces once a call. */
+const ANNOUNCE_MS = 1000;
 
 function fatal(error) {
   say({ event: 'fatal', error: String((error && error.stack) || error) });
@@ -59,13 +66,13 @@ async function generate(csids) {
   return identity;
 }
 
-/** Brings an endpoint up on a free port of the loopback interface. */
-async function start(options) {
+/** Brings an endpoint up on a free port of the loopback interface, or of `ip`. */
+async function start(options, ip = '127.0.0.1') {
   const id = options.identity
     ? JSON.parse(fs.readFileSync(options.identity, 'utf8'))
     : await generate(options.cs.split(','));
   const mesh = await new Promise((resolve, reject) => {
-    telehash.mesh({ id, ip: '127.0.0.1', extensions: { ...EXTENSIONS } }, (error, up) => (up ? resolve(up) : reject(error)));
+    telehash.mesh({ id, ip, extensions: { ...EXTENSIONS } }, (error, up) => (up ? resolve(up) : reject(error)));
   });
   const observer = {
     name: 'observer',
@@ -94,8 +101,27 @@ async function listen(options) {
   const link = linkJson(mesh);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
   say({ event: 'ready', hashname: link.hashname, link });
+  untilToldToEnd();
+}
+
+function untilToldToEnd() {
   process.on('SIGTERM', () => process.exit(0));
   process.stdin.on('end', () => process.exit(0)).resume();
+}
+
+// -------------------------------------------------------------------------------------------------------- discover
+
+async function discover(options) {
+  const mesh = await start(options, '0.0.0.0');
+  mesh.accept = (from) => {
+    // Strangers' handshakes come here, too.
+    if (!from.handshake) say({ event: 'discover', hashname: from.hashname });
+    mesh.link(from);
+  };
+  mesh.discover(true);
+  setInterval(() => mesh.discover(true), ANNOUNCE_MS);
+  say({ event: 'ready', hashname: mesh.hashname });
+  untilToldToEnd();
 }
 
 function echo(link, stream) {
@@ -222,6 +248,6 @@ const { values: options, positionals } = parseArgs({
     timeout: { type: 'string', default: '15000' },
   },
 });
-const command = { listen, dial }[positionals[0]];
-if (!command) fatal('usage: peer.js listen|dial; its first lines describe both');
+const command = { listen, discover, dial }[positionals[0]];
+if (!command) fatal('usage: peer.js listen|discover|dial; its first lines describe them');
 command(options).catch(fatal);

@@ -1,6 +1,7 @@
 //! Live interoperability with other implementations: every pair of (who dials, transport, cipher set, what), each
 //! tried or skipped with its reason. A required row that is skipped or fails is an error.
 
+mod lan;
 mod ours;
 mod table;
 mod theirs;
@@ -89,6 +90,7 @@ pub(crate) fn run() -> Result<()> {
                 theirs::dial_us(&programs, case, &mut table);
                 ours::dial_them(&programs, case, &mut table);
             }
+            lan::discover(&programs, &mut table);
         }
         Err(error) => table.skip_untried(&format!("{error:#}")),
     }
@@ -148,6 +150,7 @@ fn planned() -> Vec<Row> {
             reason,
         ));
     }
+    rows.extend(lan::rows());
     rows
 }
 

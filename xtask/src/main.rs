@@ -13,6 +13,7 @@ mod interop;
 mod leakage;
 mod libraries;
 mod limits;
+mod namespace;
 mod outside;
 mod portable;
 mod process;

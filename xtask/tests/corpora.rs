@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -17,6 +17,7 @@ const TARGETS: [Target; 13] = [
     ("uri", telehash_uri::fuzzing::uri),
     ("message_open", telehash_e3x::fuzzing::message_open),
     ("channel_open", telehash_e3x::fuzzing::channel_open),
+    ("announcement", telehash_link::fuzzing::announcement),
     ("quic_payloads", telehash_transport_quic::fuzzing::payloads),
     ("two_endpoints", telehash_link::fuzzing::two_endpoints),
     ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),

@@ -65,7 +65,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         mesh up\n  \
         mesh up --udp 127.0.0.1:0 --accept all --echo --json\n  \
-        mesh up --allow 5vq2…  # one more hashname that may link")]
+        mesh up --allow 5vq2…  # one more hashname that may link\n  \
+        mesh up --discover --accept ask  # be found on this network, and decide about each")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
     #[command(after_help = "Example:\n  mesh status --json")]
@@ -76,6 +77,12 @@ pub(crate) enum Command {
         mesh links add @bob.json --alias bob --trust\n  \
         mesh links block mallory")]
     Links(Links),
+    /// Show who announces itself on this network, without a word to them
+    #[command(after_help = "Examples:\n  \
+        mesh discover\n  \
+        mesh discover --announce --seconds 60  # and be seen ourselves meanwhile\n  \
+        mesh discover --json > found; mesh link @found")]
+    Discover(Discover),
     /// Link to TARGET, and print its state, paths and round trip
     #[command(after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5")]
     Link(LinkArgs),
@@ -163,6 +170,9 @@ pub(crate) struct Up {
     /// Send back the bytes of every stream
     #[arg(long)]
     pub(crate) echo: bool,
+    /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
+    #[arg(long)]
+    pub(crate) discover: bool,
 }
 
 /// Where to listen, and to whom.
@@ -208,6 +218,8 @@ impl Up {
     pub(crate) fn listening(&self) -> Listening {
         Listening {
             echo: self.echo,
+            discovery: true,
+            announce: self.discover,
             ..self.listen.listening(true)
         }
     }
@@ -222,6 +234,8 @@ impl Listen {
             accept: self.accept,
             allow: self.allow.clone(),
             echo: false,
+            discovery: false,
+            announce: false,
         }
     }
 
@@ -297,6 +311,16 @@ pub(crate) enum LinksAction {
         /// The new alias
         alias: String,
     },
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Discover {
+    /// Announce ourselves meanwhile: everyone on the local networks learns our hashname and keys
+    #[arg(long)]
+    pub(crate) announce: bool,
+    /// Seconds to listen; endpoints announce themselves every 10
+    #[arg(long, value_name = "N", default_value = "12", value_parser = parse_seconds)]
+    pub(crate) seconds: Duration,
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]

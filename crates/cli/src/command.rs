@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod completions;
 mod demo;
+pub(crate) mod discover;
 pub(crate) mod id;
 pub(crate) mod link;
 pub(crate) mod links;
@@ -36,6 +37,11 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Up(options) => up::run(global, options, report).await,
         Command::Status => status(global, report).await,
         Command::Links(options) => links(global, options.action, report).await,
+        Command::Discover(options) => {
+            let request = Request::Discover(options);
+            let access = Access::open(global, &Listening::discovering()).await?;
+            access.perform(request, report).await
+        }
         Command::Link(mut options) => {
             options.target = target::expand(&options.target)?;
             work(global, Request::Link(options), report).await

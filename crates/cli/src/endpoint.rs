@@ -1,6 +1,7 @@
 //! Bringing an endpoint up, and down.
 
 use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,6 +45,10 @@ pub(crate) struct Listening {
     pub(crate) allow: Vec<Hashname>,
     /// Send back what streams bring.
     pub(crate) echo: bool,
+    /// Take part in LAN discovery: hear others, and be able to announce ourselves.
+    pub(crate) discovery: bool,
+    /// Announce ourselves from the start.
+    pub(crate) announce: bool,
 }
 
 /// A running endpoint.
@@ -65,6 +70,16 @@ impl Listening {
             accept: args::Accept::Known,
             allow: Vec::new(),
             echo: false,
+            discovery: false,
+            announce: false,
+        }
+    }
+
+    /// For one that hears who else is there.
+    pub(crate) fn discovering() -> Self {
+        Self {
+            discovery: true,
+            ..Self::dialing()
         }
     }
 }
@@ -73,7 +88,9 @@ impl Endpoint {
     /// Brings it up. An identity that does not exist is made.
     pub(crate) async fn up(place: &Place, listening: &Listening) -> Result<Self, BringUpError> {
         let streams = Arc::new(Streams::new(listening.echo));
-        let mut builder = listen(listening).accept(policy(listening.accept));
+        let mut builder = listen(listening)
+            .accept(policy(listening.accept))
+            .discover(listening.announce);
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
         }
@@ -242,7 +259,8 @@ fn policy(accept: args::Accept) -> Accept {
 fn listen(listening: &Listening) -> Builder {
     let roads = &listening.roads;
     if !roads.is_empty() {
-        let builder = roads.udp.iter().fold(mesh::builder(), |b, at| b.udp(*at));
+        let at = |address: &SocketAddr| udp(UdpConfig::at(*address), listening);
+        let builder = roads.udp.iter().map(at).fold(mesh::builder(), with_udp);
         let builder = roads.tcp.iter().fold(builder, |b, at| b.tcp(*at));
         let builder = roads.tls.iter().fold(builder, |b, at| b.tls(*at));
         return roads.quic.iter().fold(builder, |b, at| b.quic(*at));
@@ -250,12 +268,24 @@ fn listen(listening: &Listening) -> Builder {
     if listening.well_known {
         return mesh::builder();
     }
-    let udp = UdpConfig::default().prefer_port(0);
+    let udp = udp(UdpConfig::default().prefer_port(0), listening);
     let quic = QuicConfig::default().prefer_port(0);
     let tcp = TcpConfig::default().prefer_port(0);
-    mesh::builder()
-        .open_transport(async move { UdpTransport::bind(&udp).await })
+    with_udp(mesh::builder(), udp)
         .open_transport(async move { QuicTransport::bind(&quic).await })
         .open_transport(async move { TcpTransport::bind(&tcp).await })
         .open_transport(async { TcpTransport::bind_tls(&TlsConfig::default()).await })
+}
+
+fn with_udp(builder: Builder, config: UdpConfig) -> Builder {
+    builder.open_transport(async move { UdpTransport::bind(&config).await })
+}
+
+/// A command that has no use for announcements does not listen for them.
+fn udp(config: UdpConfig, listening: &Listening) -> UdpConfig {
+    match listening.discovery {
+        // Nobody can hear on a loopback address, and sockets know that.
+        true => config,
+        false => config.discovery(false),
+    }
 }

@@ -6,7 +6,7 @@ use mesh::{Hashname, Link, LinkState, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::command::{bench, link, links, ping, status};
+use crate::command::{bench, discover, link, links, ping, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::report::Report;
@@ -18,6 +18,7 @@ use crate::target;
 pub(crate) enum Request {
     Status,
     Links(Option<args::LinksAction>),
+    Discover(args::Discover),
     Link(args::LinkArgs),
     Ping(args::Ping),
     Pipe(args::PipeEnd),
@@ -30,6 +31,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Status => status::perform(endpoint, report).await,
         Request::Links(None) => links::list(endpoint.known(), report).await,
         Request::Links(Some(action)) => report.report(endpoint.change_links(action)?).await,
+        Request::Discover(options) => discover::perform(endpoint, &options, report).await,
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,

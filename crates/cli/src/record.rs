@@ -28,6 +28,10 @@ pub(crate) enum Record {
     Refused { hashname: String },
     /// A peer says that it sees us there.
     SeenAs { hashname: String, path: String },
+    /// An endpoint announced itself on a local network.
+    Discover { hashname: String, link: Value },
+    /// How many did.
+    Discovered { found: usize, seconds: f64 },
     /// Something went wrong, but the command goes on.
     Warning { message: String },
     /// One round trip.

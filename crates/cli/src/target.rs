@@ -15,7 +15,7 @@ const MAX_TARGET_FILE: u64 = 64 * 1024;
 /// Replaces `@file` by what the file holds, since a running endpoint has another working directory, and checks that the
 /// text can be a target at all.
 ///
-/// The first line of `mesh up --json` will do as well, as the link JSON in it.
+/// The first line of `mesh up --json` or of `mesh discover --json` will do as well, as the link JSON in it.
 pub(crate) fn expand(text: &str) -> Outcome<String> {
     let Some(file) = text.strip_prefix('@') else {
         parse(text)?;
@@ -25,7 +25,7 @@ pub(crate) fn expand(text: &str) -> Outcome<String> {
         Failure::usage(format_args!("cannot read the target file {file}: {error}"))
             .hint("give @ and the name of a file with a link JSON or a URI")
     })?;
-    let contents = ready_line(&contents).unwrap_or_else(|| contents.trim().to_owned());
+    let contents = first_line(&contents).unwrap_or_else(|| contents.trim().to_owned());
     let in_file = |error: Failure| {
         Failure::usage(format_args!(
             "the target file {file} cannot be used: {error}"
@@ -64,10 +64,11 @@ fn read(file: &str) -> std::io::Result<String> {
     }
 }
 
-/// The link JSON in what `mesh up --json` prints first.
-fn ready_line(contents: &str) -> Option<String> {
-    let ready: Value = serde_json::from_str(contents.lines().next()?).ok()?;
-    (ready.get("event")? == "ready").then(|| ready["link"].to_string())
+/// The link JSON in what `mesh up --json` or `mesh discover --json` prints first.
+fn first_line(contents: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(contents.lines().next()?).ok()?;
+    let event = line.get("event")?.as_str()?;
+    matches!(event, "ready" | "discover").then(|| line["link"].to_string())
 }
 
 #[cfg(test)]
@@ -92,8 +93,11 @@ mod tests {
     #[test]
     fn a_file_stands_for_the_link_in_it() {
         assert_eq!(expanded(&format!("{LINK}\n")).unwrap(), LINK);
-        let ready = format!("{{\"event\":\"ready\",\"link\":{LINK}}}\n{{\"event\":\"link\"}}\n");
-        assert_eq!(expanded(&ready).unwrap(), LINK);
+        for event in ["ready", "discover"] {
+            let lines =
+                format!("{{\"event\":\"{event}\",\"link\":{LINK}}}\n{{\"event\":\"link\"}}\n");
+            assert_eq!(expanded(&lines).unwrap(), LINK);
+        }
     }
 
     #[test]

@@ -4,13 +4,14 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
     &["up"],
     &["status"],
     &["links"],
+    &["discover"],
     &["link"],
     &["ping"],
     &["pipe"],

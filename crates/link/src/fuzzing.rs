@@ -6,11 +6,11 @@ use core::{net::SocketAddr, time::Duration};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use telehash_e3x::{CipherSets, Identity};
-use telehash_hashname::Csid;
+use telehash_hashname::{Csid, Hashname, Path};
 
 use crate::{
-    ChannelEvent, ChannelId, Config, Dispatch, Endpoint, Event, Instant, Link, LinkKey,
-    LinkOptions, Open, Packet, PathSource, PipeId, TransportId,
+    Announcement, ChannelEvent, ChannelId, Config, Dispatch, Endpoint, Event, Instant, Link,
+    LinkKey, LinkOptions, Neighbours, Open, Packet, PathSource, PipeId, TransportId,
 };
 
 /// Operations beyond these are not run: a fuzzer learns nothing from longer ones.
@@ -28,6 +28,26 @@ pub fn two_endpoints(data: &[u8]) {
         machine.settle();
     }
     machine.finish();
+}
+
+/// Hears bytes as an announcement. Whoever is reported has keys that add up to its name, all of them
+/// known; the same bytes are news once; and what was read survives being announced again.
+pub fn announcement(data: &[u8]) {
+    let now = Instant::from_micros(0);
+    let mut neighbours = Neighbours::new(Hashname::from_bytes([0; 32]), now);
+    let path = || Path::udp(SocketAddr::from(([192, 0, 2, 1], 1)));
+    let told = neighbours.hear(now, path(), data);
+    let parsed = Announcement::parse(data);
+    assert_eq!(told.is_some(), parsed.is_ok());
+    let Ok(announcement) = parsed else { return };
+    let told = told.expect("an announcement is news");
+    assert!(told.keys.is_complete());
+    assert_eq!(told.keys.hashname(), Some(told.hashname));
+    assert!(neighbours.hear(now, path(), data).is_none(), "news twice");
+    for packet in announcement.packets().into_iter().flatten() {
+        assert!(Announcement::is_likely(&packet));
+        assert_eq!(Announcement::parse(&packet).as_ref(), Ok(&announcement));
+    }
 }
 
 struct Machine {

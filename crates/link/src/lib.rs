@@ -20,6 +20,7 @@ extern crate std;
 
 mod bucket;
 mod config;
+mod discovery;
 mod endpoint;
 mod error;
 mod event;
@@ -35,6 +36,7 @@ pub use telehash_e3x::{Instant, Order};
 
 pub use self::{
     config::*,
+    discovery::*,
     endpoint::{Endpoint, EndpointStats, LinkKey, Welcome},
     error::{AcceptError, ConnectError},
     event::{

@@ -60,11 +60,11 @@ pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 pub use telehash_runtime::{
     Accept, AckMode, BuildError, Builder, Channel, ChannelError, ChannelHandler, ChannelId,
-    ChannelReceiver, ChannelSender, Decision, DownReason, EndpointStats, Events, FlowConfig,
-    HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, Link, LinkError, LinkState,
-    LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError,
-    PingReply, PipeStatus, Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget,
-    TargetError, WaitError, generate_identity, state,
+    ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats, Events,
+    FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, Link, LinkError,
+    LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats, Open, OpenError, Packet,
+    PingError, PingReply, PipeStatus, Resolver, SendError, Share, StateWatch, Stranger,
+    StrangerBudget, TargetError, WaitError, generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -82,7 +82,9 @@ pub use transports::BuilderTransportExt;
 ///
 /// A transport that is added explicitly takes the place of the default ones. By default each listens
 /// on every address: UDP and TCP on port 42424, QUIC on 42425, TLS on any; or on another port if that
-/// one is taken. Without an identity a new one is made; with [`Builder::state_dir`] it is kept.
+/// one is taken. UDP also hears on port 42420 who announces itself on the local networks
+/// ([`Mesh::on_discover`]). Without an identity a new one is made; with [`Builder::state_dir`] it is
+/// kept.
 pub fn builder() -> Builder {
     transports::by_default(Mesh::builder())
 }

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rand_chacha::ChaCha20Rng;
@@ -20,6 +21,7 @@ use tokio::runtime::Handle;
 use crate::accept::{Accept, Door};
 use crate::clock::Clock;
 use crate::convert;
+use crate::discovery::{ANNOUNCE_INTERVAL, Discovery};
 use crate::driver::Port;
 use crate::error::BuildError;
 use crate::handler::{ChannelHandler, Handlers};
@@ -49,6 +51,8 @@ pub struct Builder {
     config: Config,
     path_config: PathConfig,
     max_links: usize,
+    discover: bool,
+    announce_interval: Duration,
 }
 
 impl Builder {
@@ -67,6 +71,8 @@ impl Builder {
             config: Config::default(),
             path_config: PathConfig::default(),
             max_links: MAX_LINKS,
+            discover: false,
+            announce_interval: ANNOUNCE_INTERVAL,
         }
     }
 
@@ -169,6 +175,20 @@ impl Builder {
         self
     }
 
+    /// Announces this endpoint to the local networks from the start; see [`Mesh::discover`]. Off by
+    /// default.
+    pub fn discover(mut self, on: bool) -> Self {
+        self.discover = on;
+        self
+    }
+
+    /// Time between two announcements, while [`Mesh::discover`] is on; 10 s by default, and never
+    /// shorter than [`MIN_ANNOUNCE_INTERVAL`](crate::limits::MIN_ANNOUNCE_INTERVAL).
+    pub fn announce_every(mut self, interval: Duration) -> Self {
+        self.announce_interval = interval;
+        self
+    }
+
     /// Opens the transports and starts the mesh. Call it inside a tokio runtime.
     ///
     /// Not cancel-safe in one respect: a new identity may have been written to the state directory.
@@ -186,7 +206,12 @@ impl Builder {
             None => KnownLinks::default(),
         };
         let ports = self.open_transports().await?;
-        Ok(self.start(runtime, &mut rng, identity, state, Arc::new(known), ports))
+        let discover = self.discover;
+        let mesh = self.start(runtime, &mut rng, identity, state, Arc::new(known), ports);
+        if discover {
+            mesh.discover(true).await?;
+        }
+        Ok(mesh)
     }
 
     async fn open_state(&mut self) -> Result<Option<StateDir>, BuildError> {
@@ -273,6 +298,7 @@ impl Builder {
         );
         self.resolvers
             .insert(0, Arc::new(FromKnownLinks(known.clone())));
+        let discovery = Discovery::new(hashname, clock.now(), self.announce_interval);
         let shared = Arc::new(Shared {
             span: tracing::info_span!("mesh", me = %hashname.short()),
             clock,
@@ -288,6 +314,7 @@ impl Builder {
             state: Mutex::new(state),
             door: Door::new(self.accept, self.allowed),
             handlers: self.handlers,
+            discovery,
             resolvers: self.resolvers,
             lifecycle: Lifecycle::new(runtime),
             path_config: self.path_config,

@@ -46,6 +46,27 @@ pub enum BuildError {
     /// `build` was called outside of a tokio runtime.
     #[error("a mesh runs on tokio: call `build` inside a tokio runtime with its timer enabled")]
     NoRuntime,
+    /// It should announce itself from the start, and cannot.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+}
+
+/// Why an endpoint cannot announce itself to the local networks. All are local.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DiscoverError {
+    /// No transport takes part in LAN discovery.
+    #[error(
+        "no transport can announce this endpoint: that takes a UDP socket on all addresses, or on \
+         one of a local network, with discovery enabled; one on a loopback address cannot"
+    )]
+    Unsupported,
+    /// Its keys do not fit an announcement.
+    #[error("this endpoint cannot be announced: {0}")]
+    Announcement(#[from] telehash_link::AnnouncementError),
+    /// The mesh is closed, or closing.
+    #[error("the mesh is closed")]
+    Closed,
 }
 
 /// Why something is no target to link to. Malformed input.

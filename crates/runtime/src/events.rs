@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
-use telehash_hashname::{Hashname, Path};
+use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, LinkState};
 
 use crate::limits::EVENT_CAPACITY;
@@ -84,6 +84,17 @@ pub enum MeshEvent {
         hashname: Hashname,
         /// Our path, as it sees it.
         path: Path,
+    },
+    /// An endpoint announced itself on a local network: for the first time, from somewhere else, or
+    /// after a while. Nothing proves that it has these keys, and nothing was sent to it;
+    /// [`Mesh::link`](crate::Mesh::link) takes the keys and paths, and finds out.
+    Discovered {
+        /// Who it is: what the keys add up to.
+        hashname: Hashname,
+        /// All of its keys.
+        keys: KeySet,
+        /// Where its announcements came from, the latest first.
+        paths: Vec<Path>,
     },
     /// A transport stopped working; links over it go down unless they have other pipes.
     TransportFailed {

@@ -69,6 +69,7 @@ mod clock;
 mod connect;
 mod convert;
 mod dial;
+mod discovery;
 mod driver;
 mod error;
 mod events;
@@ -95,7 +96,7 @@ pub use self::{
     accept::{Accept, AcceptFn, Decision, Stranger},
     builder::{Builder, generate_identity},
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
-    error::{BuildError, LinkError, OpenError, PingError, TargetError, WaitError},
+    error::{BuildError, DiscoverError, LinkError, OpenError, PingError, TargetError, WaitError},
     events::{Events, MeshEvent},
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
     link::{Link, PipeStatus, StateWatch},

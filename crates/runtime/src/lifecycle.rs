@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use crate::discovery;
 use crate::driver;
 use crate::events::MeshEvent;
 use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY};
@@ -132,7 +133,8 @@ impl Shared {
             .spawn(task.instrument(self.span.clone()));
     }
 
-    /// Starts the driver: receiving and serving each transport, timers, saving, and the supervisor.
+    /// Starts the driver: receiving and serving each transport, timers, saving, announcing, and the
+    /// supervisor.
     pub(crate) fn start(self: &Arc<Self>) {
         for port in &self.ports {
             self.drive(driver::receive(self.clone(), port.clone()));
@@ -140,6 +142,7 @@ impl Shared {
         }
         self.drive(driver::run_timers(self.clone()));
         self.drive(save_changes(self.clone()));
+        self.drive(discovery::announce(self.clone()));
         self.drive(watch_network(self.clone()));
         self.lifecycle
             .runtime

@@ -40,6 +40,10 @@ pub const MAX_POOLED_BUFFERS: usize = 32;
 /// for one link at once; further paths are ignored.
 pub const MAX_PENDING_DIALS: usize = 16;
 
+/// Shortest time between two announcements of ours on the local networks. Limit: a shorter one that
+/// is asked for counts as this.
+pub const MIN_ANNOUNCE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Pause before a link that lost its last pipe dials its paths again. It doubles with each attempt,
 /// up to [`MAX_REDIAL_PAUSE`].
 pub const REDIAL_PAUSE: Duration = Duration::from_millis(500);

@@ -11,7 +11,8 @@ use telehash_uri::LinkUri;
 use telehash_uri::limits::MAX_URI_PATHS;
 
 use crate::builder::Builder;
-use crate::error::{LinkError, TargetError};
+use crate::discovery;
+use crate::error::{DiscoverError, LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
 use crate::handler::ChannelHandler;
 use crate::hosts::addresses_of;
@@ -198,6 +199,75 @@ impl Mesh {
                 }
             }
         });
+    }
+
+    /// Announces this endpoint to the local networks, at once and then every 10 s, or stops that at
+    /// once: when the future is done, nothing more is sent.
+    ///
+    /// Everyone nearby learns our hashname, keys and address, and may try to link; who may is up to
+    /// the accept policy, as ever. Switch it on to be found, not for good. Others are heard whether
+    /// we announce or not; see [`on_discover`](Self::on_discover).
+    ///
+    /// ```no_run
+    /// # async fn example(mesh: &telehash_runtime::Mesh) -> Result<(), Box<dyn std::error::Error>> {
+    /// mesh.discover(true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`DiscoverError`]: no transport takes part in LAN discovery, our keys are too long for it,
+    /// or the mesh is closing. Turning it off never fails. That there is no network now is no error.
+    pub async fn discover(&self, on: bool) -> Result<(), DiscoverError> {
+        self.shared().set_announcing(on)
+    }
+
+    /// Whether this endpoint announces itself now.
+    #[must_use]
+    pub fn is_discoverable(&self) -> bool {
+        self.shared().is_announcing()
+    }
+
+    /// Calls `callback` whenever an endpoint announces itself on a local network: for the first
+    /// time, from somewhere else, or after a while ([`MeshEvent::Discovered`]). Nothing proves that
+    /// it is there, and nothing is sent to it. To get to know it, hand what the callback gets to
+    /// [`link`](Self::link).
+    ///
+    /// It runs in a task of its own, one call at a time. If it is too slow for the news, it is
+    /// called with everyone who is present then. A panic ends it, and nothing else.
+    ///
+    /// ```no_run
+    /// # fn example(mesh: &telehash_runtime::Mesh) {
+    /// mesh.on_discover(|from| println!("{} is here: {from}", from.hashname.short()));
+    /// # }
+    /// ```
+    pub fn on_discover(&self, mut callback: impl FnMut(LinkJson) + Send + 'static) {
+        let mut events = self.events();
+        let shared = Arc::downgrade(self.shared());
+        self.shared().spawn(async move {
+            while let Some(event) = events.next().await {
+                match event {
+                    MeshEvent::Discovered {
+                        hashname,
+                        keys,
+                        paths,
+                    } => callback(discovery::link_json(hashname, keys, paths)),
+                    MeshEvent::Lagged { .. } => {
+                        let Some(shared) = shared.upgrade() else {
+                            return;
+                        };
+                        shared.neighbours().into_iter().for_each(&mut callback);
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    /// Everyone who announced itself on a local network within the last minute.
+    #[must_use]
+    pub fn discovered(&self) -> Vec<LinkJson> {
+        self.shared().neighbours()
     }
 
     /// Everything that happens from now on, for one more subscriber.

@@ -11,6 +11,7 @@ use telehash_transport::Transport;
 use crate::accept::Door;
 use crate::clock::{Clock, Drift};
 use crate::convert;
+use crate::discovery::Discovery;
 use crate::driver::{BufferPool, LinkDriver, Port, Timers};
 use crate::events::{EventHub, MeshEvent};
 use crate::handler::Handlers;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<Option<StateDir>>,
     pub(crate) door: Door,
     pub(crate) handlers: Handlers,
+    pub(crate) discovery: Discovery,
     pub(crate) resolvers: Vec<Arc<dyn Resolver>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) path_config: PathConfig,

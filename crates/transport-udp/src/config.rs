@@ -14,11 +14,13 @@ pub const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// How to open a UDP socket.
 ///
 /// By default it listens on every address, IPv6 and IPv4, on port 42424 or any other if that one is
-/// taken; on a system without IPv6, on IPv4 alone.
+/// taken; on a system without IPv6, on IPv4 alone. It takes part in LAN discovery, unless it is
+/// bound to a loopback address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UdpConfig {
     pub(crate) listen: Listen,
     pub(crate) buffer: usize,
+    pub(crate) discovery: bool,
 }
 
 impl Default for UdpConfig {
@@ -32,6 +34,7 @@ impl From<Listen> for UdpConfig {
         Self {
             listen,
             buffer: SOCKET_BUFFER,
+            discovery: !listen.address().ip().to_canonical().is_loopback(),
         }
     }
 }
@@ -62,6 +65,16 @@ impl UdpConfig {
     #[must_use]
     pub const fn buffer(mut self, bytes: usize) -> Self {
         self.buffer = bytes;
+        self
+    }
+
+    /// Whether to take part in LAN discovery: to hear what others announce on
+    /// [`DISCOVERY_PORT`](crate::DISCOVERY_PORT), and to be able to announce ourselves.
+    ///
+    /// Hearing sends nothing but the system's own notice that this host listens to a group.
+    #[must_use]
+    pub const fn discovery(mut self, discovery: bool) -> Self {
+        self.discovery = discovery;
         self
     }
 }

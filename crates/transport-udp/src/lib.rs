@@ -6,6 +6,9 @@
 //! one (GRO, `recvmmsg`); elsewhere it is one call a packet. Fragmentation is forbidden, so that a
 //! size which gets through is proven.
 //!
+//! Unless it is bound to a loopback address, it also hears what endpoints of the local networks
+//! announce, and announces when it is told to ("LAN discovery").
+//!
 //! ```
 //! use telehash_transport::{Transmit, Transport, TransportExt};
 //! use telehash_transport_udp::{UdpConfig, UdpTransport};
@@ -32,6 +35,7 @@
 //! ```
 
 mod config;
+mod discovery;
 mod fragments;
 mod gate;
 mod recv;
@@ -41,5 +45,6 @@ mod stats;
 mod transport;
 
 pub use config::{DEFAULT_PORT, SOCKET_BUFFER, UdpConfig};
+pub use discovery::{DISCOVERY_GROUP_V4, DISCOVERY_GROUP_V6, DISCOVERY_PORT};
 pub use stats::UdpStats;
 pub use transport::UdpTransport;

@@ -17,7 +17,8 @@ use telehash_transport::{
 use tokio::{io::Interest, net::UdpSocket};
 
 use crate::{
-    UdpConfig, UdpStats, fragments, gate::Gate, recv, send::Sender, socket, stats::Counters,
+    UdpConfig, UdpStats, discovery::Discovery, fragments, gate::Gate, recv, send::Sender, socket,
+    stats::Counters,
 };
 
 /// Name of the transport.
@@ -33,10 +34,14 @@ pub struct UdpTransport {
     sender: Sender,
     gate: Gate,
     counters: Counters,
+    discovery: Option<Discovery>,
 }
 
 impl UdpTransport {
-    /// Opens the socket. This and everything else needs a tokio runtime with I/O enabled.
+    /// Opens the socket. This and everything else needs a tokio runtime with I/O and time enabled.
+    ///
+    /// A [`DISCOVERY_PORT`](crate::DISCOVERY_PORT) that cannot be opened is no error: it is warned
+    /// of and tried again from time to time.
     ///
     /// # Errors
     /// [`TransportError::PortInUse`], [`PermissionDenied`](TransportError::PermissionDenied),
@@ -56,6 +61,9 @@ impl UdpTransport {
         let sender = Sender::new(state.max_gso_segments());
         tracing::debug!(%address, ?family, segments = sender.max_segments(), "UDP socket open");
         let (gate, counters) = (Gate::default(), Counters::default());
+        let discovery = config
+            .discovery
+            .then(|| Discovery::new(address.ip(), family));
         Ok(Self {
             socket,
             state,
@@ -64,6 +72,7 @@ impl UdpTransport {
             sender,
             gate,
             counters,
+            discovery,
         })
     }
 
@@ -182,8 +191,22 @@ impl Transport for UdpTransport {
         self.socket.poll_send_ready(cx).map_ok(|()| Writable::All)
     }
 
-    fn poll_event(&self, _cx: &mut Context<'_>) -> Poll<TransportEvent> {
-        Poll::Pending
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        match &self.discovery {
+            Some(discovery) => discovery.poll(cx).map(|(from, packet)| {
+                let from = Remote::Socket(ip::canonical(from));
+                TransportEvent::Announcement { from, packet }
+            }),
+            None => Poll::Pending,
+        }
+    }
+
+    fn announce(&self, packets: &[Vec<u8>]) -> io::Result<usize> {
+        self.gate.check()?;
+        match &self.discovery {
+            Some(discovery) => discovery.announce(&self.socket, packets),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     fn max_segments(&self) -> usize {
@@ -192,5 +215,8 @@ impl Transport for UdpTransport {
 
     async fn close(&self) {
         self.gate.close();
+        if let Some(discovery) = &self.discovery {
+            discovery.close();
+        }
     }
 }

@@ -111,6 +111,18 @@ pub trait Transport: Send + Sync + 'static {
         1
     }
 
+    /// Sends `packets`, one after the other, to whoever listens on the local networks that this
+    /// transport is attached to, without waiting; returns how many groups and broadcast addresses
+    /// took them. It is the only way in which a transport sends to anyone it was not told of.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported), the default: this transport takes no part in
+    /// LAN discovery. [`NotConnected`](io::ErrorKind::NotConnected) after [`close`](Self::close).
+    fn announce(&self, packets: &[Vec<u8>]) -> io::Result<usize> {
+        let _ = packets;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Notes that a link uses the pipe to `remote`: whoever is at its other end proved an identity
     /// that is accepted, so bounds for strangers hold for it no more. Nothing happens on transports
     /// without connections.
@@ -147,6 +159,14 @@ pub enum TransportEvent {
     PipeClosed(Remote, CloseReason),
     /// The addresses or routes of this host changed: paths should be checked and announced anew.
     NetworkChanged,
+    /// A datagram where endpoints of the local network announce themselves (transports.md, "LAN
+    /// discovery"). Nothing is known of it but its source.
+    Announcement {
+        /// Where it came from: where its sender may be reached.
+        from: Remote,
+        /// Its bytes.
+        packet: Vec<u8>,
+    },
 }
 
 /// Why a pipe is gone.

@@ -6,7 +6,7 @@ use mesh::{DownReason, Events, MeshEvent};
 
 use crate::access::place;
 use crate::args::{Global, Up};
-use crate::command::status;
+use crate::command::{discover, status};
 #[cfg(unix)]
 use crate::control::Server;
 use crate::endpoint::{Endpoint, Place};
@@ -123,6 +123,11 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
             hashname: hashname.to_string(),
             path: show_path(&path),
         }),
+        MeshEvent::Discovered {
+            hashname,
+            keys,
+            paths,
+        } => Some(discover::record(hashname, keys, paths)),
         MeshEvent::TransportFailed { transport, error } => {
             warning(format!("the transport {transport} failed: {error}"))
         }

@@ -2,7 +2,7 @@
 
 use mesh::state::{KnownLinkError, StateError};
 use mesh::transport::TransportError;
-use mesh::{BuildError, LinkError, TargetError};
+use mesh::{BuildError, DiscoverError, LinkError, TargetError};
 
 use super::Failure;
 
@@ -14,6 +14,19 @@ impl From<BuildError> for Failure {
             )
             .hint("stop that program, or choose another port; port 0 takes any free one"),
             BuildError::State(error) => error.into(),
+            BuildError::Discover(error) => error.into(),
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl From<DiscoverError> for Failure {
+    fn from(error: DiscoverError) -> Self {
+        match error {
+            DiscoverError::Unsupported => Self::usage(
+                "the endpoint cannot announce itself: it listens on no address of a local network",
+            )
+            .hint("leave --udp out, or name an address that is not a loopback one"),
             error => Self::failed(error),
         }
     }

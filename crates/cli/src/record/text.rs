@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use mesh::Path;
 use serde_json::Value;
 
-use super::{PingSummary, Record, UriRecord, short};
+use super::{PingSummary, Record, UriRecord, short, show_path};
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,6 +25,16 @@ impl fmt::Display for Record {
                 "refused {hashname}; to let it in: mesh links trust {hashname}, or mesh up --allow"
             ),
             Self::SeenAs { hashname, path } => write!(f, "{} sees us at {path}", short(hashname)),
+            Self::Discover { hashname, link } => discovered(f, hashname, link),
+            Self::Discovered { found: 0, seconds } => write!(
+                f,
+                "nobody announced itself within {seconds} s; on the other machine, run `mesh up --discover` in the \
+                 same network, and let UDP port 42420 through both firewalls (-v says if it cannot be opened here)"
+            ),
+            Self::Discovered { found: 1, seconds } => write!(f, "1 endpoint within {seconds} s"),
+            Self::Discovered { found, seconds } => {
+                write!(f, "{found} endpoints within {seconds} s")
+            }
             Self::Warning { message } => write!(f, "warning: {message}"),
             Self::Ping { seq, ms, path } => write!(f, "seq={seq} time={ms:.3} ms path={path}"),
             Self::PingLost { seq } => write!(f, "seq={seq} no answer"),
@@ -58,6 +69,32 @@ impl fmt::Display for Record {
             Self::Identity { hashname, file, .. } => write!(f, "{hashname}\nin {file}"),
             Self::Uri(uri) => uri.fmt(f),
         }
+    }
+}
+
+/// A row of the table of `mesh discover`: name, cipher sets, paths.
+fn discovered(f: &mut fmt::Formatter<'_>, hashname: &str, link: &Value) -> fmt::Result {
+    let names = |keys: &Value| match keys.as_object() {
+        Some(keys) => keys
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
+        None => String::new(),
+    };
+    write!(f, "{hashname}  {:<14}", names(&link["keys"]))?;
+    for path in link["paths"].as_array().into_iter().flatten() {
+        write!(f, " {}", show_json_path(path))?;
+    }
+    Ok(())
+}
+
+/// `udp4 192.0.2.1:42424`, of a path in JSON.
+fn show_json_path(path: &Value) -> String {
+    let path = path.as_object().map(Path::from_json);
+    match path {
+        Some(Ok(path)) => show_path(&path),
+        _ => "unknown".to_owned(),
     }
 }
 
@@ -121,6 +158,21 @@ impl fmt::Display for UriRecord {
 mod tests {
     use super::*;
     use crate::record::RttSummary;
+
+    #[test]
+    fn a_discovered_endpoint_is_a_row_and_nobody_is_an_advice() {
+        let link = serde_json::json!({
+            "keys": {"1a": "aa", "3a": "aa"},
+            "paths": [{"type": "udp4", "ip": "192.0.2.1", "port": 7}],
+        });
+        let hashname = "5vq2".to_owned();
+        let row = Record::Discover { hashname, link }.to_string();
+        assert!(row.starts_with("5vq2  1a,3a "), "{row}");
+        assert!(row.ends_with("192.0.2.1:7"), "{row}");
+        let (found, seconds) = (0, 2.5);
+        let nobody = Record::Discovered { found, seconds }.to_string();
+        assert!(nobody.contains("2.5 s; on the other machine"), "{nobody}");
+    }
 
     #[test]
     fn ping_ends_with_the_summary_that_ping_prints() {

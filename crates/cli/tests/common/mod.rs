@@ -63,9 +63,12 @@ impl World {
 
     /// A running `mesh up` on a free port of the loopback interface, with these arguments as well.
     pub(crate) fn up<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
-        let args = ["up", "--udp", "127.0.0.1:0", "--json"]
-            .into_iter()
-            .chain(args);
+        self.up_at("127.0.0.1:0", args)
+    }
+
+    /// The same on this UDP address.
+    pub(crate) fn up_at<'a>(&self, udp: &'a str, args: impl IntoIterator<Item = &'a str>) -> Up {
+        let args = ["up", "--udp", udp, "--json"].into_iter().chain(args);
         Up::start(&mut self.mesh(args))
     }
 }

@@ -313,6 +313,9 @@ impl Port {
                 tracing::debug!(transport = self.name, "network changed");
                 shared.network_changed();
             }
+            TransportEvent::Announcement { from, packet } => {
+                shared.announcement_heard(self, from, &packet);
+            }
             _ => {}
         }
     }

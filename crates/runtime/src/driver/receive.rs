@@ -5,8 +5,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use telehash_link::{Dispatch, Incoming, Input, Instant, LinkKey, PipeId};
-use telehash_transport::RecvBatch;
+use telehash_link::{
+    Announcement, Dispatch, DropReason, Incoming, Input, Instant, LinkKey, PipeId,
+};
+use telehash_transport::{RecvBatch, Remote};
 
 use super::Port;
 use crate::convert;
@@ -47,7 +49,8 @@ impl Shared {
     fn handle_batch(self: &Arc<Self>, port: &Port, batch: &mut RecvBatch) {
         let now = self.clock.now();
         let mut routed = Vec::with_capacity(batch.len());
-        let strangers = self.route(now, port, batch, &mut routed);
+        let mut overheard = Vec::new();
+        let strangers = self.route(now, port, batch, &mut routed, &mut overheard);
         // Stable, so the packets of a link stay in order; nearly always they are in order already.
         if !routed.is_sorted_by_key(|packet| packet.key) {
             routed.sort_by_key(|packet| packet.key);
@@ -76,15 +79,20 @@ impl Shared {
         for stranger in strangers {
             self.meet(stranger);
         }
+        for (from, packet) in overheard {
+            self.overheard(port, from, &packet);
+        }
     }
 
-    /// Finds the link of each packet, with the endpoint locked once.
+    /// Finds the link of each packet, with the endpoint locked once. What nobody can use and may
+    /// be an announcement is copied to `overheard`.
     fn route<'a>(
         &self,
         now: Instant,
         port: &Port,
         batch: &'a mut RecvBatch,
         routed: &mut Vec<Routed<'a>>,
+        overheard: &mut Vec<(Remote, Vec<u8>)>,
     ) -> Vec<Incoming> {
         let mut strangers = Vec::new();
         let mut endpoint = self.endpoint();
@@ -105,11 +113,29 @@ impl Shared {
                     packet,
                 }),
                 Dispatch::Incoming(incoming) => strangers.push(incoming),
-                Dispatch::Drop(reason) => tracing::trace!(%pipe, ?reason, "packet dropped"),
+                Dispatch::Drop(reason) => {
+                    tracing::trace!(%pipe, ?reason, "packet dropped");
+                    let from = received.remote;
+                    if self.is_overheard(now, from, reason, packet) {
+                        overheard.push((from, packet.to_vec()));
+                    }
+                }
             }
         }
         self.timers.arm_endpoint(endpoint.poll_timeout());
         strangers
+    }
+
+    /// Whether a dropped packet may be an announcement, and of a source that is listened to.
+    ///
+    /// A long one looks cloaked, so that uncovering it ends in noise: no packet, too many rounds, or
+    /// an unknown token. Nothing has been uncovered in place then.
+    fn is_overheard(&self, now: Instant, from: Remote, reason: DropReason, packet: &[u8]) -> bool {
+        let noise = matches!(
+            reason,
+            DropReason::Malformed | DropReason::TooManyRounds | DropReason::UnknownToken
+        );
+        noise && Announcement::is_likely(packet) && self.discovery.admits(now, from)
     }
 
     fn transport_failed(&self, port: &Port, error: &io::Error) {

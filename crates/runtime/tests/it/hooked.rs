@@ -26,6 +26,10 @@ pub(crate) struct Hooks {
     pub(crate) swallowed: Mutex<Vec<(Remote, usize)>>,
     /// Dials never end.
     pub(crate) dials_hang: AtomicBool,
+    /// Whom announcements reach; they are not supported without an audience.
+    pub(crate) audience: Mutex<Option<Vec<Remote>>>,
+    /// Announcements so far, by their packets.
+    pub(crate) announced: Mutex<Vec<Vec<Vec<u8>>>>,
     /// Dials begun.
     pub(crate) dials: AtomicUsize,
     /// Dials that hang now.
@@ -122,6 +126,18 @@ impl Transport for Hooked {
 
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
         self.inner.poll_event(cx)
+    }
+
+    fn announce(&self, packets: &[Vec<u8>]) -> io::Result<usize> {
+        let audience = self.hooks.audience.lock().unwrap();
+        let audience = audience.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        self.hooks.announced.lock().unwrap().push(packets.to_vec());
+        for to in audience {
+            for packet in packets {
+                self.inner.try_send(&Transmit::packet(*to, packet))?;
+            }
+        }
+        Ok(audience.len())
     }
 
     async fn close(&self) {
