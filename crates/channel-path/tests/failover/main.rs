@@ -155,6 +155,19 @@ fn packets_become_smaller_when_the_path_does() {
 }
 
 #[test]
+fn a_fast_path_that_becomes_smaller_with_much_under_way_is_no_long_stall() {
+    for seed in 0..3 {
+        let mut scene = Scene::nearby(seed);
+        scene.duplex();
+        scene.run_until_received(BYTES / 2);
+        assert_eq!(scene.packet_sizes()[0], 1452, "seed {seed}");
+        scene.world.network().add_filter(carries(1252));
+        let stall = scene.finish();
+        assert!(stall < STALL, "seed {seed}: nothing came for {stall:?}");
+    }
+}
+
+#[test]
 fn a_reader_that_pauses_costs_neither_packet_size_nor_pipe() {
     let mut scene = Scene::streaming(5);
     scene.run_until_received(BYTES / 10);

@@ -12,8 +12,8 @@ use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};
 use telehash_e3x::{CipherSets, Identity};
 use telehash_hashname::{Csid, Path};
 use telehash_link::{
-    ChannelEvent, ChannelId, CloakPolicy, Config, Event, Instant, Link, LinkKey, LinkState, Open,
-    PathSource, PipeCapabilities, PipeId, TransportId,
+    ChannelEvent, ChannelId, CloakPolicy, Config, Event, Instant, Link, LinkKey, Open, PathSource,
+    PipeCapabilities, PipeId, TransportId,
 };
 use telehash_netsim::{App, Conditions, Filter, Loss, NodeId, Packet, Queue, Verdict, World};
 
@@ -39,10 +39,12 @@ pub(crate) struct Scene {
     pub(crate) ends: [NodeId; 2],
     /// Their addresses, by transport.
     addresses: [[SocketAddr; 2]; 2],
+    /// What went there, and what came back.
     log: Arc<Mutex<Log>>,
+    back: Arc<Mutex<Log>>,
 }
 
-/// What both ends did.
+/// What went in one direction.
 #[derive(Debug, Default)]
 struct Log {
     total: Option<usize>,
@@ -99,6 +101,19 @@ impl Scene {
 
     /// The same on a path that treats packets like this.
     pub(crate) fn on_a_path(seed: u64, path: impl Filter + 'static) -> Self {
+        Self::in_a_network(seed, path, &conditions())
+    }
+
+    /// The same on a fast network nearby, with much under way.
+    pub(crate) fn nearby(seed: u64) -> Self {
+        let conditions = Conditions::perfect()
+            .with_delay(Duration::from_micros(200))
+            .with_rate(RATE * 100)
+            .with_queue(Queue::UNLIMITED);
+        Self::in_a_network(seed, |_: &mut Packet| Verdict::Pass, &conditions)
+    }
+
+    fn in_a_network(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
         let mut world = World::new(seed);
         world.network().add_filter(path);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -106,13 +121,20 @@ impl Scene {
             total: Some(BYTES),
             ..Log::default()
         }));
-        let ends = [true, false].map(|sends| {
+        let back = Arc::new(Mutex::new(Log {
+            total: Some(0),
+            ..Log::default()
+        }));
+        let ends = [true, false].map(|opens| {
             let identity = Identity::generate(&CipherSets::default(), &[Csid::CS3A], &mut rng);
-            let end = End::new(sends, log.clone());
+            let end = match opens {
+                true => End::new(true, log.clone(), back.clone()),
+                false => End::new(false, back.clone(), log.clone()),
+            };
             world.add_with(identity.unwrap(), config(), end)
         });
         let addresses = ends.map(|end| [world.address(end), world.add_address(end)]);
-        world.network().set_conditions(&conditions());
+        world.network().set_conditions(conditions);
         // What delivers everything has neither loss nor a queue that overflows.
         let lossless = Conditions::perfect().with_delay(DELAY);
         let [here, there] = addresses.map(|address| address[usize::from(TCP)]);
@@ -127,7 +149,13 @@ impl Scene {
             ends,
             addresses,
             log,
+            back,
         }
+    }
+
+    /// As much comes back on the same stream.
+    pub(crate) fn duplex(&self) {
+        lock(&self.back).total = Some(BYTES);
     }
 
     /// The stream never ends, and trickles.
@@ -144,15 +172,21 @@ impl Scene {
 
     /// Runs to the end of the stream; the longest time in which nothing arrived.
     pub(crate) fn finish(&mut self) -> Duration {
-        let log = self.log.clone();
+        let (log, back) = (self.log.clone(), self.back.clone());
         let limit = Duration::from_secs(300);
-        let done = self
-            .world
-            .drive_bounded(limit, 2_000_000, |_| lock(&log).finished);
-        let log = self.log();
-        assert!(done && log.failed.is_empty(), "{log:?}, {:?}", self.stats());
+        let done = self.world.drive_bounded(limit, 2_000_000, |_| {
+            lock(&log).finished && lock(&back).finished
+        });
+        let (log, back) = (self.log(), lock(&self.back));
+        let failed = log.failed.iter().chain(&back.failed).next();
+        assert!(
+            done && failed.is_none(),
+            "{log:?}, {back:?}, {:?}",
+            self.stats()
+        );
         assert_eq!(log.received, BYTES);
-        log.longest
+        assert_eq!(Some(back.received), back.total);
+        log.longest.max(back.longest)
     }
 
     pub(crate) fn cut(&mut self, cut: Direction) {
@@ -260,11 +294,12 @@ fn config() -> Config {
 
 /// One end: an agent for paths, and one side of a stream.
 struct End {
-    sends: bool,
+    opens: bool,
     agent: PathAgent,
     channel: Option<ChannelId>,
-    log: Arc<Mutex<Log>>,
-    up: bool,
+    ended: bool,
+    outgoing: Arc<Mutex<Log>>,
+    incoming: Arc<Mutex<Log>>,
 }
 
 /// Nothing is offered: both ends know their paths.
@@ -281,13 +316,14 @@ impl Whereabouts for Nowhere {
 }
 
 impl End {
-    fn new(sends: bool, log: Arc<Mutex<Log>>) -> Self {
+    fn new(opens: bool, outgoing: Arc<Mutex<Log>>, incoming: Arc<Mutex<Log>>) -> Self {
         Self {
-            sends,
+            opens,
             agent: PathAgent::new(PathConfig::default()),
             channel: None,
-            log,
-            up: false,
+            ended: false,
+            outgoing,
+            incoming,
         }
     }
 
@@ -298,23 +334,21 @@ impl End {
                 "nobody offers anything"
             );
         }
-        let Some(id) = self.channel else { return };
-        match self.sends {
-            true => self.write(now, link, id),
-            false => self.read(now, link, id),
+        if let Some(id) = self.channel {
+            self.write(now, link, id);
+            self.read(now, link, id);
         }
     }
 
     fn write(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
-        let mut log = lock(&self.log);
+        let mut log = lock(&self.outgoing);
         if log.total.is_none() {
             return log.trickle(now, link, id);
         }
-        loop {
+        while !self.ended {
             let left = log.total.map_or(0, |total| total - log.written);
             if left == 0 {
-                let _ = link.end(now, id);
-                self.channel = None;
+                self.ended = link.end(now, id).is_ok();
                 return;
             }
             let bytes: Vec<u8> = (log.written..).take(left.min(4096)).map(pattern).collect();
@@ -326,7 +360,7 @@ impl End {
     }
 
     fn read(&mut self, now: Instant, link: &mut Link, id: ChannelId) {
-        let mut log = lock(&self.log);
+        let mut log = lock(&self.incoming);
         if log.reads_from.is_some_and(|from| now < from) {
             return;
         }
@@ -337,10 +371,8 @@ impl End {
             if let Some(last) = log.last.replace(now) {
                 log.longest = log.longest.max(now.saturating_duration_since(last));
             }
-            let expected: Vec<u8> = (log.received..)
-                .take(packet.body.len())
-                .map(pattern)
-                .collect();
+            let expected = (log.received..).take(packet.body.len()).map(pattern);
+            let expected: Vec<u8> = expected.collect();
             assert!(packet.body == expected, "at {}", log.received);
             log.received += expected.len();
         }
@@ -353,11 +385,11 @@ fn pattern(at: usize) -> u8 {
 
 impl App for End {
     fn poll_timeout(&self) -> Option<Instant> {
-        let log = lock(&self.log);
-        let own = match self.sends {
-            true => log.writes_at,
-            false => log.reads_from,
-        };
+        let own = [
+            lock(&self.outgoing).writes_at,
+            lock(&self.incoming).reads_from,
+        ];
+        let own = own.into_iter().flatten();
         self.agent.poll_timeout().into_iter().chain(own).min()
     }
 
@@ -369,24 +401,22 @@ impl App for End {
     fn on_event(&mut self, now: Instant, _: LinkKey, link: &mut Link, event: Event) {
         let is_paths = self.agent.handle_event(now, link, &event, &Nowhere);
         match event {
-            Event::Up if self.sends && !self.up => {
-                self.up = link.state() == LinkState::Up;
+            Event::Up if self.opens && self.channel.is_none() => {
                 self.channel = Some(link.open(now, Open::reliable("stream")).unwrap());
             }
-            Event::PipeSelected(_) => lock(&self.log).moves += 1,
+            Event::PipeSelected(_) => lock(&self.outgoing).moves += 1,
             Event::Channel(ChannelEvent::Opened { id, .. }) if !is_paths => {
                 link.accept(now, id).unwrap();
                 self.channel = Some(id);
             }
             Event::Channel(ChannelEvent::Finished(id)) if !is_paths => {
                 self.read(now, link, id);
-                lock(&self.log).finished = true;
-                let _ = link.end(now, id);
+                lock(&self.incoming).finished = true;
             }
             Event::Channel(ChannelEvent::Failed { error, .. }) if !is_paths => {
-                lock(&self.log).failed.push(error.to_string());
+                lock(&self.incoming).failed.push(error.to_string());
             }
-            Event::Down(reason) => lock(&self.log).failed.push(format!("{reason:?}")),
+            Event::Down(reason) => lock(&self.incoming).failed.push(format!("{reason:?}")),
             _ => {}
         }
         self.work(now, link);

@@ -167,15 +167,15 @@ impl Pipes {
         self.active = Some(slot);
     }
 
-    /// The pipe that should send: validated before not, working before doubted, then by kind, then
-    /// the quicker one. The active one stays among its like unless another is far quicker.
+    /// The pipe that should send: validated before not, working before doubted, then by kind, where
+    /// the peer roamed to, then the quicker one. The active one stays among its like unless another is far quicker.
     pub(crate) fn best(&self, now: Instant) -> Option<PipeSlot> {
         let rank = |slot: PipeSlot, pipe: &Pipe| {
             let doubted = match self.active == Some(slot) {
                 true => pipe.standing.has_failed(now, pipe.rtt),
                 false => pipe.standing.is_doubted(),
             };
-            (!pipe.validated, doubted, !pipe.roamed, pipe.kind())
+            (!pipe.validated, doubted, pipe.kind(), !pipe.roamed)
         };
         let rtt = |pipe: &Pipe| pipe.rtt.unwrap_or(FAR);
         let (best, pipe) = self

@@ -239,12 +239,16 @@ impl Outbound {
     /// A pipe is gone, and what was under way on it: that goes by the next one.
     pub(in crate::flow) fn on_pipe_lost(&mut self, slot: PipeSlot) {
         self.backoff = 0;
-        for (segment, seq) in self.flight.iter_mut().zip(self.acked + 1..) {
+        for segment in &mut self.flight {
             if segment.slot == slot && segment.state == State::Sent && !segment.is_open() {
                 segment.state = State::Lost;
-                self.lost.push_back(seq);
             }
         }
+        // In order: a peer that misses more packets than it can list says nothing of what arrives
+        // beyond them.
+        let lost = self.flight.iter().zip(self.acked + 1..);
+        let lost = lost.filter(|(segment, _)| segment.state == State::Lost);
+        self.lost = lost.map(|(_, seq)| seq).collect();
     }
 }
 
