@@ -120,7 +120,7 @@ impl PathAgent {
             // Before the link is up: this is the packet that proves the session to the peer.
             Event::Agreed | Event::Up => {
                 self.announce(now, link, whereabouts);
-                self.try_sizes(now, link);
+                self.try_pipes(now, link);
             }
             Event::Restarted => {
                 self.reset();
@@ -130,7 +130,7 @@ impl PathAgent {
             Event::PipeCandidate(slot) => self.check(now, link, *slot),
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);
-                self.try_sizes(now, link);
+                self.try_pipes(now, link);
             }
             Event::PipeLost(slot) => self.asking.checked(*slot),
             Event::PipesDoubted => self.try_doubted(now, link),

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use telehash_link::{Instant, Link, PipeInfo, PipeSlot};
+use telehash_link::{Instant, Link, PathSource, PipeInfo, PipeSlot};
 
 use crate::{PathAgent, asking::Purpose};
 
@@ -65,6 +65,11 @@ impl Trials {
         }
     }
 
+    fn is_under_way(&self, slot: PipeSlot, kind: Kind) -> bool {
+        let same = |trial: &Trial| trial.slot == slot && trial.kind == kind;
+        self.0.iter().any(same)
+    }
+
     fn end(&mut self, slot: PipeSlot, kind: Kind) {
         self.0
             .retain(|trial| trial.slot != slot || trial.kind != kind);
@@ -88,11 +93,15 @@ impl PathAgent {
         self.run_trials(now, link);
     }
 
-    /// Finds out how large packets may be.
-    pub(crate) fn try_sizes(&mut self, now: Instant, link: &mut Link) {
-        let slots: Vec<PipeSlot> = link.pipes().map(|pipe| pipe.slot).collect();
-        for slot in slots {
-            self.raise(now, link, slot);
+    /// Finds out how large packets may be, and whether pipes that the application named and that
+    /// never answered have begun to work.
+    pub(crate) fn try_pipes(&mut self, now: Instant, link: &mut Link) {
+        let pipes: Vec<PipeInfo> = link.pipes().collect();
+        for pipe in pipes {
+            self.raise(now, link, pipe.slot);
+            if is_doubtful(&pipe) && !self.trials.is_under_way(pipe.slot, Kind::Works) {
+                self.trials.start(pipe.slot, Kind::Works, now);
+            }
         }
         self.run_trials(now, link);
     }
@@ -131,7 +140,7 @@ impl PathAgent {
 
     fn run_trial(&mut self, now: Instant, link: &mut Link, mut trial: Trial, pipe: PipeInfo) {
         let slot = trial.slot;
-        if pipe.doubted {
+        if is_doubtful(&pipe) {
             // As long as small packets do not come through either, size is not what ails it.
             if trial.kind == Kind::Works {
                 self.ask(now, link, Purpose::Check(slot), Vec::new());
@@ -155,6 +164,11 @@ impl PathAgent {
         trial.next = now + pause(&pipe);
         self.trials.0.push(trial);
     }
+}
+
+/// Whether a pipe has to prove that it works. What a peer offered or came from has checks of its own.
+fn is_doubtful(pipe: &PipeInfo) -> bool {
+    pipe.doubted || (!pipe.validated && pipe.source == PathSource::Dialed)
 }
 
 fn pause(pipe: &PipeInfo) -> Duration {

@@ -70,6 +70,19 @@ fn traffic_returns_to_the_better_pipe_when_it_works_again() {
 }
 
 #[test]
+fn traffic_moves_to_a_better_pipe_that_begins_to_work() {
+    let mut scene = Scene::by_tcp_alone(7);
+    scene.endless();
+    scene.world.run(SECOND * 20);
+    assert_eq!(scene.active(), [TCP, TCP]);
+    scene.mend();
+    let moved = scene.world.drive(SECOND * 40, |world| {
+        scene::active(world, scene.ends) == [UDP, UDP]
+    });
+    assert!(moved, "still {:?}", scene.active());
+}
+
+#[test]
 fn a_pipe_that_comes_and_goes_is_used_less_and_less() {
     let mut scene = Scene::streaming(2);
     scene.endless();

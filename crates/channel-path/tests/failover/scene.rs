@@ -113,7 +113,36 @@ impl Scene {
         Self::in_a_network(seed, |_: &mut Packet| Verdict::Pass, &conditions)
     }
 
+    /// A link by the second pipe, while the first does not work.
+    pub(crate) fn by_tcp_alone(seed: u64) -> Self {
+        let mut scene = Self::prepared(seed, |_: &mut Packet| Verdict::Pass, &conditions());
+        scene.cut(Direction::Both);
+        let [sender, receiver] = scene.ends;
+        scene.world.connect(sender, receiver).unwrap();
+        let tcp = PipeId::socket(TransportId(TCP), scene.addresses[1][1]);
+        scene.world.with_link(sender, receiver, |now, link| {
+            link.add_path(now, tcp, PathSource::Dialed);
+        });
+        scene.come_up();
+        scene
+    }
+
     fn in_a_network(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
+        let mut scene = Self::prepared(seed, path, conditions);
+        let [sender, receiver] = scene.ends;
+        scene.world.connect(sender, receiver).unwrap();
+        scene.come_up();
+        scene
+    }
+
+    fn come_up(&mut self) {
+        let [a, b] = self.ends;
+        let limit = Duration::from_secs(5);
+        let up = self.world.drive(limit, |world| world.is_up(a, b));
+        assert!(up, "the link does not come up");
+    }
+
+    fn prepared(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
         let mut world = World::new(seed);
         world.network().add_filter(path);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -139,11 +168,6 @@ impl Scene {
         let lossless = Conditions::perfect().with_delay(DELAY);
         let [here, there] = addresses.map(|address| address[usize::from(TCP)]);
         world.network().set_between(here, there, &lossless);
-        world.connect(ends[0], ends[1]).unwrap();
-        let up = world.drive(Duration::from_secs(5), |world| {
-            world.is_up(ends[0], ends[1])
-        });
-        assert!(up, "the link does not come up");
         Self {
             world,
             ends,
