@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only, unless it is told otherwise.
 //
-//   node peer.js listen [--cs 3a] [--link-out FILE]
-//   node peer.js dial --link FILE [--cs 3a] [--identity FILE] [--tests link,path,stream,unknown] [--bytes 40000]
-//                     [--timeout 15000]
+//   node peer.js listen [--cs 3a] [--transport udp4] [--link-out FILE]
+//   node peer.js dial --link FILE [--cs 3a] [--transport udp4] [--identity FILE] [--tests link,path,stream,unknown]
+//                     [--bytes 40000] [--timeout 15000]
 //   node peer.js discover [--cs 3a]
 //
 // discover binds to all addresses and broadcasts: run it in a network namespace. It announces itself every second, and
 // links to whoever announces itself.
 //
+// --transport is the only one that the endpoint has: udp4 or tcp4.
 // --identity takes an identity file instead of making an identity with --cs.
 //
 // Standard output carries one JSON object a line and nothing else:
@@ -40,8 +41,8 @@ telehash.log({ error: console.error, warn() {}, info() {}, debug() {} });
 const EXTENSIONS = {
   path: require('telehash/ext/path.js'),
   stream: require('telehash/ext/stream.js'),
-  udp4: require('telehash-udp4'),
 };
+const TRANSPORTS = { udp4: require('telehash-udp4'), tcp4: require('telehash-tcp4') };
 /** The library never sends a lost open again, and it reports a link before its peer has seen its last handshake. */
 const SETTLE_MS = 200;
 /** The library announces once a call. */
@@ -72,7 +73,10 @@ async function start(options, ip = '127.0.0.1') {
     ? JSON.parse(fs.readFileSync(options.identity, 'utf8'))
     : await generate(options.cs.split(','));
   const mesh = await new Promise((resolve, reject) => {
-    telehash.mesh({ id, ip, extensions: { ...EXTENSIONS } }, (error, up) => (up ? resolve(up) : reject(error)));
+    const { transport } = options;
+    if (!TRANSPORTS[transport]) throw new Error(`there is no transport ${transport}`);
+    const extensions = { ...EXTENSIONS, [transport]: TRANSPORTS[transport] };
+    telehash.mesh({ id, ip, extensions }, (error, up) => (up ? resolve(up) : reject(error)));
   });
   const observer = {
     name: 'observer',
@@ -86,10 +90,10 @@ async function start(options, ip = '127.0.0.1') {
 }
 
 /** Our own link JSON, with the loopback address in place of those of the real interfaces. */
-function linkJson(mesh) {
+function linkJson(mesh, type) {
   const { hashname, keys, paths } = mesh.json();
-  const udp = paths.find((path) => path.type === 'udp4');
-  return { hashname, keys, paths: [{ type: 'udp4', ip: '127.0.0.1', port: udp.port }] };
+  const { port } = paths.find((path) => path.type === type);
+  return { hashname, keys, paths: [{ type, ip: '127.0.0.1', port }] };
 }
 
 // ---------------------------------------------------------------------------------------------------------- listen
@@ -98,7 +102,7 @@ async function listen(options) {
   const mesh = await start(options);
   mesh.accept = (from) => mesh.link(from);
   mesh.stream((link, open, accept) => echo(link, accept()));
-  const link = linkJson(mesh);
+  const link = linkJson(mesh, options.transport);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
   say({ event: 'ready', hashname: link.hashname, link });
   untilToldToEnd();
@@ -240,6 +244,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cs: { type: 'string', default: '3a' },
+    transport: { type: 'string', default: 'udp4' },
     identity: { type: 'string' },
     link: { type: 'string' },
     'link-out': { type: 'string' },

@@ -25,8 +25,11 @@ const OLDER: &[&str] = &["link", "path", "stream", "identity"];
 /// Whether the two agree on the right set.
 const MIXED: &[&str] = &["link", "stream"];
 
+/// What shows that another transport carries everything.
+const STREAMED: &[&str] = &["link", "path", "stream"];
+
 /// Cipher sets that the two have: each set alone, then more than one.
-const CASES: [Case; 7] = [
+const CASES: [Case; 10] = [
     Case::new("3a", "3a", "3a", OLDER),
     Case::new("1a", "1a", "1a", OLDER),
     Case::new("2a", "2a", "2a", OLDER),
@@ -34,10 +37,14 @@ const CASES: [Case; 7] = [
     Case::new("3a,42", "1a,2a,3a", "3a", MIXED),
     Case::new("1a,2a", "1a,3a", "1a", MIXED),
     Case::new("1a,2a,3a", "1a,2a", "2a", MIXED),
+    Case::new("3a", "3a", "3a", STREAMED).over_tcp(),
+    Case::new("1a", "1a", "1a", STREAMED).over_tcp(),
+    Case::new("2a", "2a", "2a", STREAMED).over_tcp(),
 ];
 
 /// The cipher sets of the two endpoints, and what is tried with them.
 struct Case {
+    transport: &'static str,
     ours: &'static str,
     theirs: &'static str,
     /// The one they have to agree on.
@@ -53,11 +60,33 @@ impl Case {
         tests: &'static [&'static str],
     ) -> Self {
         Self {
+            transport: "udp4",
             ours,
             theirs,
             agreed,
             tests,
         }
+    }
+
+    const fn over_tcp(self) -> Self {
+        Self {
+            transport: "tcp4",
+            ..self
+        }
+    }
+
+    /// How our program is told to use this transport, and nothing else, on the loopback interface.
+    fn listening(&self) -> [&'static str; 2] {
+        let flag = match self.transport {
+            "tcp4" => "--tcp",
+            _ => "--udp",
+        };
+        [flag, "127.0.0.1:0"]
+    }
+
+    /// The name of the other side's files.
+    fn name(&self, prefix: &str) -> String {
+        format!("{prefix}-{}-{}-{}", self.transport, self.ours, self.theirs)
     }
 
     fn label(&self) -> String {
@@ -75,7 +104,7 @@ impl Case {
 
     /// An identity of ours with the sets of this case.
     fn identity(&self, programs: &Programs, name: &str) -> Result<std::path::PathBuf> {
-        let name = format!("{name}-{}-{}", self.ours, self.theirs);
+        let name = self.name(name);
         let folder = programs.folder.path();
         mesh::identity_with(&programs.mesh, folder, &name, &["--cs", self.ours])
     }
@@ -128,18 +157,9 @@ fn planned() -> Vec<Row> {
             let sets = case.label();
             // Identity files go one way here: theirs are captured, and plain tests load them.
             let tried = |what: &&&'static str| dialer == Dialer::Theirs || **what != "identity";
-            let row = |what| Row::required("telehash-js", dialer, "udp4", &sets, what);
+            let row = |what| Row::required("telehash-js", dialer, case.transport, &sets, what);
             rows.extend(case.tests.iter().filter(tried).copied().map(row));
         }
-        let reason = "the tcp transport is not built yet";
-        rows.push(Row::skipped(
-            "telehash-js",
-            dialer,
-            "tcp4",
-            "3a",
-            "link",
-            reason,
-        ));
         let reason = "no live peer is published for it; its captured vectors (interop/vectors/c) are plain tests";
         rows.push(Row::skipped(
             "telehash-c",

@@ -278,7 +278,7 @@ fn fill(world: &World<'_>, mount: &Path) -> Result<()> {
         program: world.program,
         identity: &world.identity,
         link: up.link_file(),
-        udp: "127.0.0.1:0",
+        listening: ["--udp", "127.0.0.1:0"],
     };
     let done = pipe.run(&file, &mount.join("copy"), LIMIT)?;
     said(&done, FAILED, &["space"])?;

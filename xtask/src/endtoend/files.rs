@@ -96,7 +96,7 @@ fn echo(program: &Path, folder: &Path, link: &Path, udp: &str, file: &Path) -> R
         program,
         identity: &identity,
         link,
-        udp,
+        listening: ["--udp", udp],
     };
     let done = pipe.run(file, &copy, LIMIT)?;
     ensure!(

@@ -37,18 +37,22 @@ impl Up {
         name: &str,
         identity: &Path,
     ) -> Result<Self> {
+        Self::start_on(program, folder, name, identity, &["--udp", "127.0.0.1:0"])
+    }
+
+    /// The same, listening as these arguments say.
+    pub(crate) fn start_on(
+        program: &Path,
+        folder: &Path,
+        name: &str,
+        identity: &Path,
+        listening: &[&str],
+    ) -> Result<Self> {
         let mut command = Command::new(program);
         command
-            .args([
-                "up",
-                "--udp",
-                "127.0.0.1:0",
-                "--accept",
-                "all",
-                "--echo",
-                "--json",
-                "--id",
-            ])
+            .arg("up")
+            .args(listening)
+            .args(["--accept", "all", "--echo", "--json", "--id"])
             .arg(identity);
         let child = JsonChild::start(format!("mesh up ({name})"), &mut command)?;
         let ready = child.expect("that it is ready", LIMIT, |line| line["event"] == "ready")?;
@@ -132,8 +136,8 @@ pub(crate) struct Pipe<'a> {
     pub(crate) identity: &'a Path,
     /// The link JSON of whom to dial.
     pub(crate) link: &'a Path,
-    /// The one address to listen on.
-    pub(crate) udp: &'a str,
+    /// Where to listen: a transport's flag and an address.
+    pub(crate) listening: [&'a str; 2],
 }
 
 impl Pipe<'_> {
@@ -141,7 +145,9 @@ impl Pipe<'_> {
     pub(crate) fn run(&self, input: &Path, output: &Path, limit: Duration) -> Result<Finished> {
         let mut command = Command::new(self.program);
         command
-            .args(["pipe", "--udp", self.udp, "--id"])
+            .arg("pipe")
+            .args(self.listening)
+            .arg("--id")
             .arg(self.identity)
             .arg(at_file(self.link))
             .stdin(File::open(input)?)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::table::{Dialer, Row, Table};
+use super::table::{Dialer, Group, Row, Table};
 use super::{Programs, js, outcome};
 use crate::endtoend::mesh;
 use crate::namespace::Namespace;
@@ -29,13 +29,15 @@ pub(super) fn rows() -> [Row; 2] {
 
 /// Each finds the other by its announcements, and links to it.
 pub(super) fn discover(programs: &Programs, table: &mut Table) {
-    table.set(
-        Dialer::Theirs,
-        LABEL,
-        WHAT,
-        &outcome(they_find_us(programs)),
-    );
-    table.set(Dialer::Ours, LABEL, WHAT, &outcome(we_find_them(programs)));
+    let group = |dialer| Group {
+        dialer,
+        transport: "lan",
+        sets: LABEL,
+    };
+    let found = outcome(they_find_us(programs));
+    table.set(&group(Dialer::Theirs), WHAT, &found);
+    let found = outcome(we_find_them(programs));
+    table.set(&group(Dialer::Ours), WHAT, &found);
 }
 
 /// Our endpoint announces itself; theirs hears that and links.

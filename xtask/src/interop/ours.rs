@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::table::{Dialer, Table};
+use super::table::{Dialer, Group, Table};
 use super::{Case, ECHOED, Programs, js, outcome};
 use crate::endtoend::mesh;
 use crate::process::{self, Finished, JsonChild};
@@ -21,6 +21,11 @@ const LIMIT: Duration = Duration::from_secs(40);
 /// Starts the JavaScript peer and runs one command of ours for each test.
 pub(super) fn dial_them(programs: &Programs, case: &Case, table: &mut Table) {
     let label = case.label();
+    let group = Group {
+        dialer: Dialer::Ours,
+        transport: case.transport,
+        sets: &label,
+    };
     match Listening::start(programs.folder.path(), case) {
         Ok(peer) => {
             for what in case.tests.iter().filter(|what| **what != "identity") {
@@ -30,10 +35,10 @@ pub(super) fn dial_them(programs: &Programs, case: &Case, table: &mut Table) {
                     "stream" => stream(programs, case, &peer),
                     _ => unknown(programs, &peer),
                 };
-                table.set(Dialer::Ours, &label, what, &outcome(result));
+                table.set(&group, what, &outcome(result));
             }
         }
-        Err(error) => table.fail_untried(Dialer::Ours, &label, &format!("{error:#}")),
+        Err(error) => table.fail_untried(&group, &format!("{error:#}")),
     }
 }
 
@@ -45,10 +50,11 @@ struct Listening {
 
 impl Listening {
     fn start(folder: &Path, case: &Case) -> Result<Self> {
-        let link = folder.join(format!("js-link-{}-{}.json", case.ours, case.theirs));
+        let link = folder.join(format!("{}.json", case.name("js-link")));
         let mut node = Command::new("node");
         node.arg(js().join("peer.js"))
-            .args(["listen", "--cs", case.theirs, "--link-out"])
+            .args(["listen", "--transport", case.transport])
+            .args(["--cs", case.theirs, "--link-out"])
             .arg(&link);
         let events = JsonChild::start("telehash-js", &mut node)?;
         events.expect("that it listens", LIMIT, |line| line["event"] == "ready")?;
@@ -85,7 +91,7 @@ fn stream(programs: &Programs, case: &Case, peer: &Listening) -> Result<String> 
         program: &programs.mesh,
         identity: &identity,
         link: &peer.link,
-        udp: "127.0.0.1:0",
+        listening: case.listening(),
     };
     let done = pipe.run(&sent, &echoed, LIMIT)?;
     succeeded("pipe", &done)?;

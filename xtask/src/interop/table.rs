@@ -102,6 +102,20 @@ impl Row {
     }
 }
 
+/// Rows that are tried together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group<'a> {
+    pub(crate) dialer: Dialer,
+    pub(crate) transport: &'a str,
+    pub(crate) sets: &'a str,
+}
+
+impl Group<'_> {
+    fn has(&self, row: &Row) -> bool {
+        (row.dialer, row.transport, row.set.as_str()) == (self.dialer, self.transport, self.sets)
+    }
+}
+
 /// All rows.
 pub(crate) struct Table {
     rows: Vec<Row>,
@@ -113,11 +127,10 @@ impl Table {
         Self { rows }
     }
 
-    /// Fills the rows for `what` of telehash-js over udp4 with these cipher sets.
-    pub(crate) fn set(&mut self, dialer: Dialer, sets: &str, what: &str, outcome: &Outcome) {
+    /// Fills the rows for `what` of telehash-js in this group.
+    pub(crate) fn set(&mut self, group: &Group<'_>, what: &str, outcome: &Outcome) {
         for row in &mut self.rows {
-            let is_it = row.dialer == dialer && row.set == sets && row.what == what;
-            if row.outcome == Outcome::Untried && is_it {
+            if row.outcome == Outcome::Untried && group.has(row) && row.what == what {
                 row.outcome = outcome.clone();
             }
         }
@@ -134,13 +147,12 @@ impl Table {
         }
     }
 
-    /// Gives every row of `dialer` with these cipher sets that nobody tried the same failure.
-    pub(crate) fn fail_untried(&mut self, dialer: Dialer, sets: &str, why: &str) {
-        let is_it = |row: &Row| row.dialer == dialer && row.set == sets;
+    /// Gives every row of this group that nobody tried the same failure.
+    pub(crate) fn fail_untried(&mut self, group: &Group<'_>, why: &str) {
         for row in self
             .rows
             .iter_mut()
-            .filter(|row| row.outcome == Outcome::Untried && is_it(row))
+            .filter(|row| row.outcome == Outcome::Untried && group.has(row))
         {
             row.outcome = Outcome::Failed(why.to_owned());
         }
@@ -169,10 +181,22 @@ mod tests {
         ])
     }
 
+    fn group(dialer: Dialer, sets: &str) -> Group<'_> {
+        Group {
+            dialer,
+            transport: "udp4",
+            sets,
+        }
+    }
+
     #[test]
     fn a_skip_with_a_reason_passes_unless_it_is_required() {
         let mut filled = table();
-        filled.set(Dialer::Ours, "3a", "link", &Outcome::Passed(String::new()));
+        filled.set(
+            &group(Dialer::Ours, "3a"),
+            "link",
+            &Outcome::Passed(String::new()),
+        );
         assert!(filled.finish().is_ok());
 
         let mut skipped = table();
@@ -189,8 +213,7 @@ mod tests {
     fn a_result_counts_only_for_its_own_direction() {
         let mut filled = table();
         filled.set(
-            Dialer::Theirs,
-            "3a",
+            &group(Dialer::Theirs, "3a"),
             "link",
             &Outcome::Passed(String::new()),
         );
@@ -200,7 +223,11 @@ mod tests {
     #[test]
     fn a_result_counts_only_for_its_own_sets() {
         let mut filled = table();
-        filled.set(Dialer::Ours, "2a", "link", &Outcome::Passed(String::new()));
+        filled.set(
+            &group(Dialer::Ours, "2a"),
+            "link",
+            &Outcome::Passed(String::new()),
+        );
         assert!(filled.finish().is_err());
     }
 
@@ -208,8 +235,7 @@ mod tests {
     fn a_failed_row_fails_the_matrix() {
         let mut filled = table();
         filled.set(
-            Dialer::Ours,
-            "3a",
+            &group(Dialer::Ours, "3a"),
             "link",
             &Outcome::Failed("timeout".into()),
         );

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::table::{Dialer, Outcome, Table};
+use super::table::{Dialer, Group, Outcome, Table};
 use super::{Case, ECHOED, Programs, js};
 use crate::endtoend::mesh::Up;
 use crate::process;
@@ -32,19 +32,30 @@ pub(super) fn install() -> Result<()> {
 /// Starts our endpoint and lets the JavaScript one run its tests against it.
 pub(super) fn dial_us(programs: &Programs, case: &Case, table: &mut Table) {
     if let Err(error) = try_dial_us(programs, case, table) {
-        table.fail_untried(Dialer::Theirs, &case.label(), &format!("{error:#}"));
+        let label = case.label();
+        table.fail_untried(&group(case, &label), &format!("{error:#}"));
+    }
+}
+
+fn group<'a>(case: &Case, sets: &'a str) -> Group<'a> {
+    Group {
+        dialer: Dialer::Theirs,
+        transport: case.transport,
+        sets,
     }
 }
 
 fn try_dial_us(programs: &Programs, case: &Case, table: &mut Table) -> Result<()> {
     let label = case.label();
+    let group = group(case, &label);
     let identity = case.identity(programs, "dialled-by-js")?;
-    let name = format!("dialled-by-js-{}", case.theirs);
-    let up = Up::start_as(&programs.mesh, programs.folder.path(), &name, &identity)?;
+    let name = case.name("dialled-by-js");
+    let folder = programs.folder.path();
+    let up = Up::start_on(&programs.mesh, folder, &name, &identity, &case.listening())?;
     let finished = process::finish(
         Command::new("node")
             .arg(js().join("peer.js"))
-            .args(["dial", "--cs", case.theirs])
+            .args(["dial", "--transport", case.transport, "--cs", case.theirs])
             .args(["--tests", &case.asked_of_js()])
             .args(["--bytes", &ECHOED.to_string()])
             .arg("--link")
@@ -55,19 +66,19 @@ fn try_dial_us(programs: &Programs, case: &Case, table: &mut Table) -> Result<()
         match line["event"].as_str() {
             Some("result") => {
                 let test = line["test"].as_str().context("a result without a test")?;
-                table.set(Dialer::Theirs, &label, test, &outcome(case, &line));
+                table.set(&group, test, &outcome(case, &line));
             }
             Some("fatal") => {
-                table.fail_untried(Dialer::Theirs, &label, &line["error"].to_string());
+                table.fail_untried(&group, &line["error"].to_string());
             }
             _ => {}
         }
     }
     if case.tests.contains(&"identity") {
         let loaded = load_ours(programs, case, &up);
-        table.set(Dialer::Theirs, &label, "identity", &super::outcome(loaded));
+        table.set(&group, "identity", &super::outcome(loaded));
     }
-    table.fail_untried(Dialer::Theirs, &label, finished.last_error_line());
+    table.fail_untried(&group, finished.last_error_line());
     up.stop()
 }
 

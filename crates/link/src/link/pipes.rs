@@ -77,6 +77,8 @@ pub(crate) struct Pipe {
     rtt: Option<Duration>,
     received: u64,
     sent: u64,
+    /// Bytes of them that count toward what the place may be sent.
+    spent: u64,
     probes: u8,
     last_heard: Instant,
 }
@@ -215,6 +217,7 @@ impl Pipe {
             rtt: None,
             received: 0,
             sent: 0,
+            spent: 0,
             probes: 0,
             last_heard: now,
         }
@@ -239,6 +242,10 @@ impl Pipe {
     }
 
     pub(crate) fn heard(&mut self, now: Instant, bytes: usize, cloaked: bool) {
+        if self.source == PathSource::Offered {
+            // Whoever is there speaks to us: it may be answered, whatever was tried before.
+            (self.source, self.spent) = (PathSource::Arrived, 0);
+        }
         self.credit(bytes);
         self.last_heard = now;
         self.peer_cloaks |= cloaked;
@@ -246,6 +253,7 @@ impl Pipe {
 
     pub(crate) fn count_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+        self.spent += bytes as u64;
         if self.source == PathSource::Offered && !self.validated {
             self.probes = self.probes.saturating_add(1);
         }
@@ -260,7 +268,7 @@ impl Pipe {
         match self.source {
             PathSource::Dialed => usize::MAX,
             PathSource::Arrived => {
-                let left = (AMPLIFICATION * self.received).saturating_sub(self.sent);
+                let left = (AMPLIFICATION * self.received).saturating_sub(self.spent);
                 usize::try_from(left).unwrap_or(usize::MAX)
             }
             PathSource::Offered if self.probes < MAX_OFFERED_PROBES => usize::MAX,
@@ -384,6 +392,18 @@ mod tests {
             assert!(pipe.allowance() > 0);
             pipe.count_sent(200);
         }
+        assert_eq!(pipe.allowance(), 0);
+    }
+
+    #[test]
+    fn an_offered_path_that_speaks_after_all_is_answered_in_proportion() {
+        let mut pipes = Pipes::default();
+        let slot = add(&mut pipes, 1, PathSource::Offered).unwrap();
+        let pipe = pipes.get_mut(slot).unwrap();
+        (0..MAX_OFFERED_PROBES).for_each(|_| pipe.count_sent(200));
+        pipe.heard(NOW, 100, true);
+        assert_eq!(pipe.allowance(), 300);
+        pipe.count_sent(300);
         assert_eq!(pipe.allowance(), 0);
     }
 
