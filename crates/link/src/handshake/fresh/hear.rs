@@ -104,6 +104,7 @@ impl FreshRounds {
         if let Some(session) = self.session.as_mut().filter(|own| own.remote == remote) {
             session.alive(heard);
             self.own.iter_mut().for_each(|own| own.heard = true);
+            self.pipes.heard();
             self.failures = 0;
             known = true;
         }

@@ -267,15 +267,20 @@ impl FreshRounds {
 
     /// Pings in the session; until one is answered silence counts.
     pub(super) fn ping(&mut self, now: Instant, to: impl IntoIterator<Item = Target>) {
+        let mut to = to.into_iter().peekable();
         let Some(session) = &mut self.session else {
             return;
         };
+        // What was not asked will not be answered.
+        if to.peek().is_none() {
+            return;
+        }
         let remote = session.remote;
         session.pinged.get_or_insert_with(|| Pinged {
             pings: Some(Pings::new(now)),
             patience: now + PING_PATIENCE,
         });
-        let pings = to.into_iter().map(|to| Action::Ping { remote, to });
+        let pings = to.map(|to| Action::Ping { remote, to });
         self.actions.extend(pings);
     }
 

@@ -164,12 +164,13 @@ fn renewal_under_loss_and_replays_loses_no_channel() {
 #[test]
 fn renewal_with_glare_loses_no_channel() {
     let lossy = Budget {
-        losses: 2,
+        losses: 3,
         ..NOTHING
     };
-    explore("renewal, glare, loss", BOTH_RENEW, lossy, 20_000);
+    explore("renewal, glare, loss", BOTH_RENEW, lossy, 15_000);
     let replayed = Budget {
         replays: 1,
+        losses: 1,
         ..NOTHING
     };
     explore("renewal, glare, replays", BOTH_RENEW, replayed, 55_000);

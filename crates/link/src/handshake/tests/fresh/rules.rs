@@ -186,3 +186,33 @@ fn a_round_that_is_repeated_gets_the_stored_answer_eight_times() {
         Duplicate::No
     );
 }
+
+#[test]
+fn time_that_passes_before_anything_is_due_makes_no_ping() {
+    let mut world = linked(0);
+    let (before, end) = (*world.sent(), LISTEN_INTERVAL - SECOND);
+    for _ in 0..end.as_secs() {
+        world.act(0, FreshRounds::handle_timeout);
+        world.run(SECOND);
+    }
+    assert_eq!(*world.sent(), before);
+}
+
+#[test]
+fn a_link_with_traffic_both_ways_sends_no_pings() {
+    let mut world = linked(0);
+    world.run(SECOND * 20);
+    for side in 0..2 {
+        world.talk(side);
+    }
+    world.deliver_all();
+    let before = *world.sent();
+    for _ in 0..LISTEN_INTERVAL.as_secs() * 2 {
+        world.run(SECOND * 5);
+        for side in 0..2 {
+            world.talk(side);
+        }
+        world.deliver_all();
+    }
+    assert_eq!(*world.sent() - before, 0);
+}
