@@ -121,6 +121,7 @@ impl Link {
             self.push_event(Event::Restarted);
         }
         self.use_session(now, remote);
+        self.stats.sessions += 1;
         self.sessions.drop_answer(remote);
         self.came_up();
     }
@@ -130,7 +131,6 @@ impl Link {
         let Some(offer) = self.sessions.switch_to(remote) else {
             return;
         };
-        self.stats.sessions += 1;
         self.flow.set_compression(offer.compression);
         self.head_only = offer.head_only;
         self.select_pipe(now);

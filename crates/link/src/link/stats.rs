@@ -25,7 +25,7 @@ pub struct LinkStats {
     pub handshakes_received: u64,
     /// Handshake messages sent.
     pub handshakes_sent: u64,
-    /// Sessions so far.
+    /// Sessions so far; of cipher sets that confirm them, those that were confirmed.
     pub sessions: u64,
     /// Channels open now.
     pub channels: usize,
