@@ -35,8 +35,8 @@ pub(crate) const MAX_DERIVED: usize = 3;
 pub(crate) const MAX_ANSWERS: u8 = 8;
 
 /// Limit: sessions that no packet has authenticated in (cipher-sets.md, CS42: "at most 2 unconfirmed
-/// sessions"). A further one takes the place of one that came to be in the same way, else of the
-/// oldest.
+/// sessions"). A further one takes the place of the one with the lowest `at` that came to be in the
+/// same way; a round of the peer's below all of those is not answered.
 pub(crate) const MAX_UNCONFIRMED: usize = 2;
 
 /// Limit: how long a session may stay unconfirmed; then it is erased.

@@ -11,7 +11,7 @@ use crate::{
     handshake::{
         actions::Target,
         at::{self, MAX_AT},
-        limits::MAX_BEHIND_MILLIS,
+        limits::{MAX_BEHIND_MILLIS, MAX_UNCONFIRMED},
         machine::{Arrived, Duplicate},
         targets::Targets,
     },
@@ -140,8 +140,13 @@ impl FreshRounds {
             .iter()
             .filter(ours)
             .any(|ours| ours.at > at);
+        // Nothing is confirmed any more in a round below those that fill the places for the peer's.
+        let theirs = |session: &&Unconfirmed| session.origin == Origin::Theirs;
+        let is_late = self.unconfirmed.len() >= MAX_UNCONFIRMED && { self.unconfirmed.iter() }
+            .filter(theirs)
+            .all(|theirs| theirs.at > at);
         match own {
-            _ if overtaken => Meaning::Late,
+            _ if overtaken || is_late => Meaning::Late,
             Some(own) if own > at => Meaning::LowerRound,
             _ => Meaning::Round,
         }

@@ -154,9 +154,14 @@ impl FreshRounds {
     ) {
         let line = self.line(continues.is_some());
         if self.unconfirmed.len() >= MAX_UNCONFIRMED {
-            let same = |other: &Unconfirmed| other.origin == origin;
-            let oldest = self.unconfirmed.iter().position(same).unwrap_or(0);
-            let remote = self.unconfirmed.remove(oldest).remote;
+            // A peer that began a round has given up its earlier ones.
+            let places = self.unconfirmed.iter().enumerate();
+            let same = places.filter(|(_, other)| other.origin == origin);
+            let lowest = same.min_by_key(|(_, other)| other.at);
+            let remote = self
+                .unconfirmed
+                .remove(lowest.map_or(0, |(place, _)| place))
+                .remote;
             self.actions.push_back(Action::Forget { remote });
         }
         let session = Unconfirmed {

@@ -20,9 +20,9 @@ use crate::{
     },
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// The time of day, in milliseconds.
-const CLOCK: u64 = 1_000_000_001;
+pub(super) const CLOCK: u64 = 1_000_000_001;
 
 /// A link that `dialer` dialed.
 fn linked(dialer: usize) -> World {
@@ -34,14 +34,14 @@ fn linked(dialer: usize) -> World {
 }
 
 /// The machine of the even end, which dials nobody.
-fn passive() -> FreshRounds {
+pub(super) fn passive() -> FreshRounds {
     let mut rounds = FreshRounds::new(PRESENT, Order::Even, 7, 0);
     rounds.pipe_added(PRESENT, DIRECT, SECOND * 30);
     rounds
 }
 
 /// A round of the odd end.
-fn round(at: u64, ephemeral: u8) -> Arrived {
+pub(super) fn round(at: u64, ephemeral: u8) -> Arrived {
     Arrived {
         pipe: DIRECT,
         at,
@@ -51,7 +51,7 @@ fn round(at: u64, ephemeral: u8) -> Arrived {
     }
 }
 
-fn actions(rounds: &mut FreshRounds) -> Vec<Action> {
+pub(super) fn actions(rounds: &mut FreshRounds) -> Vec<Action> {
     core::iter::from_fn(|| rounds.poll_action()).collect()
 }
 
@@ -152,9 +152,9 @@ fn a_round_two_minutes_behind_our_clock_is_answered_and_an_older_one_challenged(
 }
 
 #[test]
-fn a_third_unconfirmed_session_takes_the_place_of_the_first() {
+fn a_third_unconfirmed_session_takes_the_place_of_the_lowest() {
     let mut rounds = passive();
-    for count in 1..=MAX_UNCONFIRMED as u8 {
+    for count in (1..=MAX_UNCONFIRMED as u8).rev() {
         rounds.on_message(PRESENT, CLOCK, round(CLOCK + 2 * u64::from(count), count));
         let forgets = |action: &Action| matches!(action, Action::Forget { .. });
         assert!(!actions(&mut rounds).iter().any(forgets));

@@ -1,0 +1,53 @@
+//! What whoever recorded handshakes can do with them, and copies that come by several ways.
+
+use alloc::vec::Vec;
+
+use super::rules::{CLOCK, actions, passive, round};
+use crate::handshake::{
+    fresh::{Action, FreshRounds, Heard},
+    limits::{MAX_UNCONFIRMED, UNCONFIRMED_LIFE},
+    tests::{PRESENT, world::DIRECT},
+};
+
+/// Ephemerals that were answered.
+fn answered(rounds: &mut FreshRounds) -> usize {
+    let is_answer = |action: &Action| matches!(action, Action::Answer { .. });
+    actions(rounds).iter().filter(|it| is_answer(it)).count()
+}
+
+#[test]
+fn older_rounds_of_the_peer_do_not_push_out_its_newest() {
+    let mut rounds = passive();
+    rounds.on_message(PRESENT, CLOCK, round(CLOCK + 100, 100));
+    // Whoever is pushed out is forgotten, and would be answered again.
+    for _ in 0..5 {
+        for older in 1..=MAX_UNCONFIRMED as u8 + 1 {
+            rounds.on_message(PRESENT, CLOCK, round(CLOCK + 2 * u64::from(older), older));
+        }
+    }
+    let answers = answered(&mut rounds);
+    assert!(answers <= 2 + MAX_UNCONFIRMED, "{answers} answers");
+    let newest = round(CLOCK + 100, 100).remote;
+    rounds.on_channel_packet(PRESENT, DIRECT, newest, Heard::Ping);
+    let confirmed = |action: &Action| matches!(action, Action::Confirmed { .. });
+    assert!(actions(&mut rounds).iter().any(confirmed));
+}
+
+#[test]
+fn rounds_of_a_peer_whose_clock_went_back_are_answered_once_the_higher_ones_ran_out() {
+    let mut rounds = passive();
+    for count in 1..=MAX_UNCONFIRMED as u8 {
+        rounds.on_message(
+            PRESENT,
+            CLOCK,
+            round(CLOCK + 100 + 2 * u64::from(count), count),
+        );
+    }
+    assert_eq!(answered(&mut rounds), MAX_UNCONFIRMED);
+    rounds.on_message(PRESENT, CLOCK, round(CLOCK + 2, 9));
+    assert_eq!(answered(&mut rounds), 0);
+    let later = PRESENT + UNCONFIRMED_LIFE;
+    rounds.handle_timeout(later, CLOCK);
+    rounds.on_message(later, CLOCK, round(CLOCK + 2, 9));
+    assert_eq!(answered(&mut rounds), 1);
+}
