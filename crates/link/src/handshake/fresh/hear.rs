@@ -191,10 +191,18 @@ impl FreshRounds {
     }
 
     /// Finds out with a round of ours whether that was the live peer: "sent only to pipes already
-    /// validated (or, with no session yet, to the packet's source)".
+    /// validated (or, with no session yet, to the packet's source)". If a renewal has just shown
+    /// that the peer lives, a ping does as well: what is replayed each second is not to have the
+    /// session renewed each second.
     fn challenge(&mut self, now: Instant, clock: u64, pipe: PipeSlot) {
-        let targets = match &self.session {
+        let targets = match &mut self.session {
             None => Targets::default().and_source(pipe),
+            Some(session) if now < session.challenge_from => {
+                if session.doubts.permit(now) {
+                    self.ping(now, [Target::ValidatedPipes]);
+                }
+                return;
+            }
             Some(_) => Targets::validated(),
         };
         self.force(now, clock, targets);

@@ -72,6 +72,10 @@ pub(super) struct Confirmed {
     renew_from: Instant,
     /// When it is to be renewed if it is used.
     renew_used: Instant,
+    /// From when on a handshake that may be a replay has it renewed.
+    pub(super) challenge_from: Instant,
+    /// Bounds the pings that such handshakes ask for until then.
+    pub(super) doubts: Throttle,
 }
 
 /// A ping of the session that waits for its answer.
@@ -105,7 +109,8 @@ impl Unconfirmed {
 }
 
 impl Confirmed {
-    fn new(now: Instant, session: &Unconfirmed, lifetime: Duration) -> Self {
+    fn new(now: Instant, session: &Unconfirmed, lifetime: Duration, channels: Channels) -> Self {
+        let renewed = channels == Channels::Kept;
         Self {
             remote: session.remote,
             at: session.at,
@@ -119,6 +124,8 @@ impl Confirmed {
             renew: false,
             renew_from: now + RENEW_PAUSE,
             renew_used: now + lifetime,
+            challenge_from: if renewed { now + RENEW_PAUSE } else { now },
+            doubts: Throttle::at_once(now),
         }
     }
 
@@ -210,7 +217,7 @@ impl FreshRounds {
         };
         self.retire(now, channels);
         let lifetime = self.lifetime();
-        self.session = Some(Confirmed::new(now, &session, lifetime));
+        self.session = Some(Confirmed::new(now, &session, lifetime, channels));
         self.supersede();
         self.failures = 0;
         self.retry = None;
@@ -332,6 +339,8 @@ mod rebase {
             self.look = rebased(self.look, now);
             self.renew_from = rebased(self.renew_from, now);
             self.renew_used = rebased(self.renew_used, now);
+            self.challenge_from = rebased(self.challenge_from, now);
+            self.doubts.rebase(now);
             self.unsure.iter_mut().for_each(|own| own.rebase(now));
             if let Some(pinged) = &mut self.pinged {
                 pinged.pings.iter_mut().for_each(|own| own.rebase(now));

@@ -2,11 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::rules::{CLOCK, actions, passive, round};
+use super::{
+    rules::{CLOCK, SECOND, actions, passive, round},
+    world::{Packet, World},
+};
 use crate::handshake::{
     fresh::{Action, FreshRounds, Heard},
-    limits::{MAX_UNCONFIRMED, UNCONFIRMED_LIFE},
-    tests::{PRESENT, world::DIRECT},
+    limits::{MAX_UNCONFIRMED, RENEW_PAUSE, UNCONFIRMED_LIFE},
+    tests::{
+        PRESENT,
+        model::search::Model,
+        world::{ATTACKER, DIRECT},
+    },
 };
 
 /// Ephemerals that were answered.
@@ -50,4 +57,29 @@ fn rounds_of_a_peer_whose_clock_went_back_are_answered_once_the_higher_ones_ran_
     rounds.handle_timeout(later, CLOCK);
     rounds.on_message(later, CLOCK, round(CLOCK + 2, 9));
     assert_eq!(answered(&mut rounds), 1);
+}
+
+#[test]
+fn a_handshake_that_is_replayed_all_the_time_has_a_session_renewed_every_30_seconds_at_most() {
+    let mut world = World::linked();
+    world.dial(0);
+    world.run(RENEW_PAUSE * 2);
+    let is_handshake = |packet: &Packet| matches!(packet, Packet::Handshake { .. });
+    let old: Vec<Packet> = { world.recorded.iter().copied() }
+        .filter(is_handshake)
+        .collect();
+    let mut sessions = alloc::collections::BTreeSet::new();
+    let (tenth, minutes) = (SECOND / 10, 5);
+    for _ in 0..minutes * 600 {
+        for packet in &old {
+            world.inject(*packet, ATTACKER);
+        }
+        world.run(tenth);
+        sessions.extend(world.session());
+    }
+    assert!(world.is_confirmed());
+    assert!(sessions.len() > 1, "the peer may have started anew");
+    let most = (SECOND * 60 * minutes).div_duration_f32(RENEW_PAUSE) as usize + 2;
+    assert!(sessions.len() <= most, "{} sessions", sessions.len());
+    assert_eq!(world.ends.map(|end| (end.resets, end.downs)), [(0, 0); 2]);
 }
