@@ -8,6 +8,10 @@ use crate::PipeSlot;
 pub(crate) struct PipeSet(u64);
 
 impl PipeSet {
+    pub(crate) fn of(slot: PipeSlot) -> Self {
+        Self(bit(slot))
+    }
+
     pub(crate) fn insert(&mut self, slot: PipeSlot) {
         self.0 |= bit(slot);
     }

@@ -73,6 +73,9 @@ impl Link {
         // dead.
         let known = self.pipes.find(id);
         let is_news = known.is_none() && self.state != LinkState::Up;
+        if is_news && self.sessions.uses_fresh() {
+            return self.hear_elsewhere(now, id, bytes, cloaked, digest(plain));
+        }
         if !is_news {
             match self.rounds.on_duplicate(now, known, digest(plain)) {
                 Duplicate::No => {}
@@ -110,6 +113,25 @@ impl Link {
             bytes,
         };
         self.handle_opened(now, id, message);
+    }
+
+    /// A copy, by a new way, of a message whose ephemeral is used up: it cannot be opened again, but
+    /// the same bytes prove the same.
+    fn hear_elsewhere(
+        &mut self,
+        now: Instant,
+        id: PipeId,
+        bytes: usize,
+        cloaked: bool,
+        digest: [u8; 16],
+    ) {
+        if self.rounds.on_duplicate(now, None, digest) == Duplicate::No {
+            return self.stats.rejected += 1;
+        }
+        if let Some(slot) = self.pipe_of(now, id, bytes, cloaked) {
+            let _ = self.rounds.on_duplicate(now, Some(slot), digest);
+            self.follow_rounds(now);
+        }
     }
 
     /// A message that was opened: checks its sender, then moves the round machine.

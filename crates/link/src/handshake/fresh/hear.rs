@@ -57,7 +57,8 @@ impl FreshRounds {
     /// is, it needs no further work. Compare before any public-key work.
     ///
     /// It gets the stored answer again, "at most 4 times, at most once in 900 ms, only until a
-    /// channel packet authenticates". `pipe` is `None` if it came from no pipe of the link.
+    /// channel packet authenticates"; but a pipe that it has not gone to gets it at once, as the way
+    /// back of the others may be dead. `pipe` is `None` if it came from no pipe of the link.
     #[must_use = "a duplicate needs no decryption"]
     pub(crate) fn on_duplicate(
         &mut self,
@@ -75,8 +76,9 @@ impl FreshRounds {
         };
         if let Some(pipe) = pipe
             && session.origin == Origin::Theirs
-            && session.throttle.permit(now)
+            && (!session.answered.contains(pipe) || session.throttle.permit(now))
         {
+            session.answered.insert(pipe);
             let (remote, to) = (session.remote, Target::PacketSource(pipe));
             self.actions.push_back(Action::SendAnswer { remote, to });
             return Duplicate::Answered;

@@ -16,6 +16,7 @@ use crate::{
         },
         machine::Arrived,
         resend::{Pings, Throttle},
+        targets::PipeSet,
     },
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Unconfirmed {
     /// Where the peer's handshake came from; where pings go.
     source: Option<PipeSlot>,
     pub(super) pings: Option<Pings>,
+    /// The pipes that our answer went to.
+    pub(super) answered: PipeSet,
     /// Bounds the repetitions of our answer.
     pub(super) throttle: Throttle,
     /// When it is erased.
@@ -179,6 +182,7 @@ impl FreshRounds {
             line,
             source: Some(arrived.pipe),
             pings: Some(Pings::new(now)),
+            answered: PipeSet::of(arrived.pipe),
             throttle: Throttle::with(now, MAX_ANSWERS),
             expires: now + UNCONFIRMED_LIFE,
         };

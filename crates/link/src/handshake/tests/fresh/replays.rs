@@ -6,13 +6,18 @@ use super::{
     rules::{CLOCK, SECOND, actions, passive, round},
     world::{Packet, World},
 };
-use crate::handshake::{
-    fresh::{Action, FreshRounds, Heard},
-    limits::{MAX_UNCONFIRMED, RENEW_PAUSE, UNCONFIRMED_LIFE},
-    tests::{
-        PRESENT,
-        model::search::Model,
-        world::{ATTACKER, DIRECT},
+use crate::{
+    PipeSlot,
+    handshake::{
+        Target,
+        fresh::{Action, FreshRounds, Heard},
+        limits::{MAX_UNCONFIRMED, RENEW_PAUSE, UNCONFIRMED_LIFE},
+        machine::Duplicate,
+        tests::{
+            PRESENT,
+            model::search::Model,
+            world::{ATTACKER, DIRECT},
+        },
     },
 };
 
@@ -82,4 +87,19 @@ fn a_handshake_that_is_replayed_all_the_time_has_a_session_renewed_every_30_seco
     let most = (SECOND * 60 * minutes).div_duration_f32(RENEW_PAUSE) as usize + 2;
     assert!(sessions.len() <= most, "{} sessions", sessions.len());
     assert_eq!(world.ends.map(|end| (end.resets, end.downs)), [(0, 0); 2]);
+}
+
+#[test]
+fn an_answer_goes_at_once_to_each_way_that_its_round_came_by() {
+    let mut rounds = passive();
+    let other = PipeSlot(5);
+    rounds.on_message(PRESENT, CLOCK, round(CLOCK, 1));
+    actions(&mut rounds);
+    let copy = |rounds: &mut FreshRounds, pipe| rounds.on_duplicate(PRESENT, Some(pipe), [1; 16]);
+    assert_eq!(copy(&mut rounds, DIRECT), Duplicate::Known);
+    assert_eq!(copy(&mut rounds, other), Duplicate::Answered);
+    assert_eq!(copy(&mut rounds, other), Duplicate::Known);
+    let remote = round(CLOCK, 1).remote;
+    let to = Target::PacketSource(other);
+    assert_eq!(actions(&mut rounds), [Action::SendAnswer { remote, to }]);
 }
