@@ -2,11 +2,15 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use common::{Peer, pattern};
+use common::{Peer, Seen, pattern};
 use telehash_hashname::Csid;
-use telehash_netsim::{Conditions, Loss, Queue, World};
+use telehash_link::{Instant, Link};
+use telehash_netsim::{Conditions, Loss, NodeId, Queue, World};
 
 /// Takes more than an hour at [`RATE`].
 const BYTES: usize = 40_000_000;
@@ -48,5 +52,175 @@ fn a_stream_outlives_the_hourly_renewal_on_a_lossy_network() {
             let stats = world.link(here, there).unwrap().stats();
             assert!(stats.sessions > 1, "seed {seed}: it was never renewed");
         }
+    }
+}
+
+/// Takes some ten minutes at [`RATE`].
+const SOME_BYTES: usize = 6_000_000;
+
+/// A sender whose stream lasts, its receiver, and what both saw.
+struct Stream {
+    world: World,
+    ends: [NodeId; 2],
+    seen: [Arc<Mutex<Seen>>; 2],
+}
+
+/// So slow that streams outlast a test.
+fn slow() -> Conditions {
+    Conditions::perfect().with_rate(RATE).with_queue(QUEUE)
+}
+
+impl Stream {
+    fn new(seed: u64, conditions: &Conditions) -> Self {
+        let mut world = World::new(seed).with_sets(&[Csid::CS42]);
+        let (sending, sent) = Peer::sending(pattern(SOME_BYTES));
+        let receiving = Peer::default();
+        let received = receiving.seen.clone();
+        let ends = [world.add(sending), world.add(receiving)];
+        world.network().set_conditions(conditions);
+        world.connect(ends[0], ends[1]).unwrap();
+        let seen = [sent, received];
+        Self { world, ends, seen }
+    }
+
+    fn change_network(&mut self, end: usize) {
+        let (here, there) = (self.ends[end], self.ends[1 - end]);
+        let changed = |now: Instant, link: &mut Link| link.network_changed(now);
+        self.world.with_link(here, there, changed).unwrap();
+    }
+
+    fn sessions(&self) -> u64 {
+        self.world
+            .link(self.ends[0], self.ends[1])
+            .unwrap()
+            .stats()
+            .sessions
+    }
+
+    fn finished(&self) -> bool {
+        self.seen[1].lock().unwrap().finished
+    }
+
+    /// It arrives whole, and nothing was noticed.
+    fn assert_unharmed(mut self, context: &str) {
+        let received = self.seen[1].clone();
+        let done = |_: &World| received.lock().unwrap().finished;
+        let done = self.world.drive(Duration::from_secs(3 * 3600), done);
+        let bytes = received.lock().unwrap().received.len();
+        assert!(done, "{context}: {bytes} bytes");
+        for seen in &self.seen {
+            let seen = seen.lock().unwrap();
+            assert_eq!((seen.downs, seen.restarts), (0, 0), "{context}");
+            assert!(seen.failed.is_empty(), "{context}: {:?}", seen.failed);
+        }
+        assert!(
+            received.lock().unwrap().received == pattern(SOME_BYTES),
+            "{context}"
+        );
+    }
+}
+
+#[test]
+fn both_ends_renew_at_once_under_loss_and_reordering_and_no_channel_notices() {
+    for seed in 0..4 {
+        let conditions = slow()
+            .with_delay(Duration::from_millis(80))
+            .with_loss(Loss::Random(0.1))
+            .with_duplication(0.05)
+            .with_reordering(0.1, Duration::from_millis(300));
+        let mut stream = Stream::new(seed, &conditions);
+        stream.world.run(Duration::from_secs(5));
+        while !stream.finished() {
+            stream.change_network(0);
+            stream.change_network(1);
+            stream.world.run(Duration::from_millis(31_000 + seed * 100));
+        }
+        assert!(stream.sessions() > 15, "{} sessions", stream.sessions());
+        stream.assert_unharmed(&format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn long_round_trips_keep_a_link_and_its_channels_through_renewals() {
+    for delay in [1_000, 3_000, 4_900] {
+        let conditions = slow().with_delay(Duration::from_millis(delay));
+        let mut stream = Stream::new(delay, &conditions);
+        stream.world.run(Duration::from_secs(60));
+        for _ in 0..5 {
+            stream.change_network(0);
+            stream.change_network(1);
+            stream.world.run(Duration::from_secs(60));
+        }
+        assert!(stream.sessions() > 3, "{} sessions", stream.sessions());
+        stream.assert_unharmed(&format!("{delay} ms"));
+    }
+}
+
+#[test]
+fn replays_before_during_and_after_a_renewal_harm_no_channel() {
+    let conditions = slow().with_delay(Duration::from_millis(50));
+    let mut stream = Stream::new(9, &conditions);
+    let [alice, bob] = stream.ends;
+    let addresses = stream.ends.map(|end| stream.world.address(end));
+    let mut recorded = [Vec::new(), Vec::new()];
+    stream.ends.iter().for_each(|end| stream.world.record(*end));
+    stream.world.run(Duration::from_secs(40));
+    for step in 0..400_u64 {
+        if step % 120 == 0 {
+            stream.change_network(0);
+            stream.change_network(1);
+        }
+        for (recorded, (from, to)) in recorded.iter_mut().zip([(alice, bob), (bob, alice)]) {
+            if step % 20 == 0 {
+                recorded.extend(
+                    stream
+                        .world
+                        .recorded(from)
+                        .into_iter()
+                        .map(|(_, packet)| packet),
+                );
+                stream.world.record(from);
+                // Handshakes are small, and old ones matter most.
+                let len = recorded.len();
+                if len > 300 {
+                    recorded.drain(100..len - 150);
+                }
+            }
+            let address = addresses[usize::from(from == bob)];
+            for packet in recorded.iter().skip(step as usize % 10).step_by(10) {
+                stream.world.inject(address, to, packet);
+            }
+        }
+        stream.world.run(Duration::from_millis(250));
+    }
+    // A challenge, and what the network asked for.
+    assert!(stream.sessions() < 12, "{} sessions", stream.sessions());
+    stream.assert_unharmed("replays");
+}
+
+#[test]
+fn a_peer_that_restarts_in_the_middle_of_a_renewal_is_linked_again() {
+    for millis in (20..400).step_by(20) {
+        let conditions = Conditions::perfect().with_delay(Duration::from_millis(60));
+        let mut stream = Stream::new(millis, &conditions);
+        let [alice, bob] = stream.ends;
+        stream.world.run(Duration::from_secs(140));
+        stream.change_network(0);
+        stream.change_network(1);
+        stream.world.run(Duration::from_millis(millis));
+        let (gone, other) = if millis % 40 == 0 {
+            (alice, bob)
+        } else {
+            (bob, alice)
+        };
+        stream.world.restart(gone, millis % 80 < 40);
+        stream.world.connect(gone, other).unwrap();
+        stream.world.run(Duration::from_secs(5));
+        assert!(stream.world.is_up(alice, bob), "{millis} ms");
+        let ends = usize::from(gone == alice);
+        assert!(
+            stream.seen[ends].lock().unwrap().restarts <= 1,
+            "{millis} ms"
+        );
     }
 }
