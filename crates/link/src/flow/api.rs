@@ -246,7 +246,7 @@ impl Flow {
         header.end = packet.end;
         header.extra = packet.head.take();
         let len = wire::len(&header, packet.body.len(), self.z);
-        let fits = len <= self.max_plain && wire::head_fits(&header);
+        let fits = len <= self.most_plain && wire::head_fits(&header);
         let quota = || wire::fit(&header, self.max_plain, self.max_plain, self.z, &mut 0);
         let result = if fits { Ok(()) } else { Err(quota()) };
         packet.head = header.extra;

@@ -135,6 +135,8 @@ pub struct Flow {
     /// What all channels hold for their readers, in bytes.
     held: usize,
     max_plain: usize,
+    /// The most that it was. Who was told so may still send as much.
+    most_plain: usize,
 }
 
 impl Flow {
@@ -155,6 +157,7 @@ impl Flow {
             refusals: VecDeque::new(),
             held: 0,
             max_plain: FIRST_MAX_PLAIN,
+            most_plain: FIRST_MAX_PLAIN,
         }
     }
 

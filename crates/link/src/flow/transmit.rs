@@ -61,9 +61,11 @@ impl Flow {
     }
 
     /// Packets sent from now on have room for this many bytes on the selected pipe. Polling tells
-    /// as well; tell before if [`send`](Self::send) should know sooner.
+    /// as well; tell before if [`send`](Self::send) should know sooner. Packets that fitted once are
+    /// still taken when there is less room: they go as they are.
     pub fn set_max_plain(&mut self, max_plain: usize) {
         self.max_plain = max_plain;
+        self.most_plain = self.most_plain.max(max_plain);
         if let Some(lane) = self.lanes.current_mut() {
             lane.set_packet_size(max_plain as u64);
         }

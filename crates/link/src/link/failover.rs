@@ -57,6 +57,7 @@ impl Link {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             pipe.size.prove(size);
         }
+        self.note_room();
     }
 
     /// Probes of this size did not come through, though smaller packets do. If it is the present
@@ -69,6 +70,7 @@ impl Link {
             self.flow.pipe_given_up(now, slot);
             self.push_event(Event::PipeShrank(slot));
         }
+        self.note_room();
     }
 
     /// The transport takes no more for this pipe, or does so again. Packets for the others go on.
@@ -93,6 +95,7 @@ impl Link {
         for pipe in validated.filter(|pipe| pipe.validated()) {
             pipe.standing.doubt(now);
         }
+        self.note_room();
         self.push_event(Event::PipesDoubted);
     }
 
@@ -130,6 +133,12 @@ impl Link {
         for (_, pipe) in self.pipes.iter_mut() {
             pipe.roamed &= !pipe.validated();
         }
+        self.note_room();
+    }
+
+    /// Has the flow know at once what [`quota`](Self::quota) says, or it would refuse that.
+    fn note_room(&mut self) {
+        self.flow.set_max_plain(self.max_plain());
     }
 
     /// Largest packet for the traffic of this pipe, cloak included: it must fit every pipe that
