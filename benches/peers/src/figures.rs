@@ -35,9 +35,16 @@ impl Figures {
     }
 }
 
+/// Ours by theirs: the median of the rounds' ratios. The two runs of a round follow each other, so
+/// that whatever else the machine does slows both. `None` without any round.
+pub fn ratio(ours: &[f64], theirs: &[f64]) -> Option<f64> {
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
+    Some(Summary::of(&ratios)?.median)
+}
+
 /// Median and range.
 pub struct Summary {
-    pub median: f64,
+    median: f64,
     low: f64,
     high: f64,
 }

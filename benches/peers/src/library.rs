@@ -5,7 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 
-use crate::{ours::Ours, quinn_peer::Quinn};
+use crate::{
+    libp2p_peer::Libp2p,
+    ours::{Carrier, Ours},
+    quinn_peer::Quinn,
+};
 
 /// A library under measurement.
 #[async_trait]
@@ -36,11 +40,14 @@ pub trait Connection: Send + Sync {
     async fn close(self: Box<Self>);
 }
 
-/// The library of this name.
+/// The library of this name; a transport's name is ours over it.
 pub fn named(name: &str) -> Result<Box<dyn Library>> {
     match name {
         "quinn" => Ok(Box::new(Quinn)),
-        "telehash" => Ok(Box::new(Ours)),
-        _ => bail!("no library is called `{name}`: use quinn or telehash"),
+        "libp2p" => Ok(Box::new(Libp2p)),
+        _ => match Carrier::named(name) {
+            Some(carrier) => Ok(Box::new(Ours(carrier))),
+            None => bail!("`{name}` is none of quinn and libp2p, nor of udp, tcp and quic, ours"),
+        },
     }
 }

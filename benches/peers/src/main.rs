@@ -1,15 +1,18 @@
-//! Side by side on this machine: one reliable stream over UDP loopback, ours and quinn's, in
-//! alternating runs. Ratios are the result; absolute figures drift with the machine.
+//! Side by side on this machine: one reliable stream on the loopback interface, ours and another
+//! library's, in alternating runs. Ratios are the result; absolute figures drift with the machine.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 7
-//! TELEHASH_BENCH_CS=3a cargo run --release --manifest-path benches/peers/Cargo.toml
+//! cargo run --release --manifest-path benches/peers/Cargo.toml
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --pair tcp:libp2p=0.8 --rounds 3
+//! TELEHASH_BENCH_CS=42 cargo run --release --manifest-path benches/peers/Cargo.toml
 //! ```
 
 mod cpu;
 mod figures;
+mod libp2p_peer;
 mod library;
 mod ours;
+mod pair;
 mod quinn_peer;
 mod run;
 
@@ -19,7 +22,7 @@ use clap::{Parser, Subcommand};
 use crate::run::Plan;
 
 #[derive(Parser)]
-#[command(about = "Measures this library against quinn on loopback, alternating")]
+#[command(about = "Measures this library beside others on loopback, alternating")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

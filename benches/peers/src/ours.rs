@@ -1,4 +1,4 @@
-//! This library, with its defaults, over UDP: cloaked, in CS42 unless `TELEHASH_BENCH_CS` names another set.
+//! This library, with its defaults, over one of its transports, in CS3a unless `TELEHASH_BENCH_CS` names another set.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
-use mesh::{Csid, StrangerBudget, prelude::*};
+use mesh::{Builder, Csid, StrangerBudget, prelude::*};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::library::{Connection, Library, Server};
@@ -20,8 +20,44 @@ const UNLIMITED: u32 = 1_000_000;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The library.
-pub struct Ours;
+/// The library, over one transport.
+pub struct Ours(pub Carrier);
+
+/// Which transport.
+#[derive(Clone, Copy, Debug)]
+pub enum Carrier {
+    Udp,
+    Tcp,
+    Quic,
+}
+
+impl Carrier {
+    /// Its name, after which the library is called in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Quic => "quic",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Quic]
+            .into_iter()
+            .find(|carrier| carrier.name() == name)
+    }
+
+    /// A new identity that listens on it.
+    fn endpoint(self) -> Result<Builder> {
+        let builder = mesh::builder().new_identity([csid()?]);
+        Ok(match self {
+            Self::Udp => builder.udp(LOOPBACK),
+            Self::Tcp => builder.tcp(LOOPBACK),
+            Self::Quic => builder.quic(LOOPBACK),
+        })
+    }
+}
 
 struct OurServer {
     mesh: Mesh,
@@ -35,30 +71,21 @@ struct OurConnection {
 #[async_trait]
 impl Library for Ours {
     fn name(&self) -> &'static str {
-        "telehash"
+        self.0.name()
     }
 
     async fn serve(&self) -> Result<Box<dyn Server>> {
         // All the strangers come from one address, which would be suspicious elsewhere.
         let mut budget = StrangerBudget::default();
         (budget.per_prefix, budget.global) = (UNLIMITED, UNLIMITED);
-        let builder = mesh::builder()
-            .new_identity([csid()?])
-            .udp(LOOPBACK)
-            .accept(Accept::All)
-            .strangers(budget);
+        let builder = self.0.endpoint()?.accept(Accept::All).strangers(budget);
         let mesh = builder.on_stream(stream).build().await?;
         Ok(Box::new(OurServer { mesh }))
     }
 
     async fn dial(&self, address: &str) -> Result<Box<dyn Connection>> {
         // An endpoint and an identity for each connection, as quinn gets a client endpoint.
-        let mesh = mesh::builder()
-            .new_identity([csid()?])
-            .udp(LOOPBACK)
-            .accept(Accept::None)
-            .build()
-            .await?;
+        let mesh = self.0.endpoint()?.accept(Accept::None).build().await?;
         let link = mesh.link(address).await?;
         link.wait_up(PATIENCE).await?;
         Ok(Box::new(OurConnection { mesh, link }))
@@ -69,7 +96,7 @@ impl Library for Ours {
 fn csid() -> Result<Csid> {
     match std::env::var("TELEHASH_BENCH_CS") {
         Ok(set) => Ok(set.parse()?),
-        Err(_) => Ok(Csid::CS42),
+        Err(_) => Ok(Csid::CS3A),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{process::Stdio, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use futures::future::join_all;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, Command},
@@ -11,15 +12,18 @@ use tokio::{
 
 use crate::{
     cpu::{self, Cpu},
-    figures::{Figures, Summary},
+    figures::{self, Figures, Summary},
     library::{self, Connection, Library},
+    pair::Pair,
 };
-
-const LIBRARIES: [&str; 2] = ["quinn", "telehash"];
 
 /// How much to measure.
 #[derive(Args)]
 pub struct Plan {
+    /// What to compare, TRANSPORT:LIBRARY, with `=RATIO` if we have to reach at least that share of
+    /// the library's MB/s
+    #[arg(long = "pair", default_values = ["udp:quinn", "tcp:libp2p", "quic:quinn"])]
+    pairs: Vec<Pair>,
     /// Alternating rounds
     #[arg(long, default_value_t = 7)]
     rounds: usize,
@@ -37,25 +41,39 @@ pub struct Plan {
     idle: usize,
 }
 
-/// Runs the comparison and prints its tables.
+/// Runs the comparisons and prints their tables; an error if a ratio is below its bound.
 pub async fn compare(plan: &Plan) -> Result<()> {
-    for two_processes in [false, true] {
-        let title = if two_processes {
-            "two processes"
-        } else {
-            "one process"
-        };
+    let mut results = Vec::new();
+    for pair in &plan.pairs {
+        results.push(pair.judge(compare_pair(pair, plan).await?));
+    }
+    println!();
+    for (line, _) in &results {
+        println!("{line}");
+    }
+    ensure!(results.iter().all(|(_, passed)| *passed), "too slow");
+    Ok(())
+}
+
+/// Prints the tables of one pair and returns the ratios of MB/s in one process and in two.
+async fn compare_pair(pair: &Pair, plan: &Plan) -> Result<[f64; 2]> {
+    let mut ratios = [0.0; 2];
+    for (ratio, title) in ratios.iter_mut().zip(["one process", "two processes"]) {
+        let (theirs, ours) = (pair.theirs(), pair.ours());
         let mut figures = [Figures::default(), Figures::default()];
         for round in 0..plan.rounds {
-            for (name, figures) in LIBRARIES.iter().zip(&mut figures) {
+            for (name, figures) in [theirs, ours].into_iter().zip(&mut figures) {
                 eprintln!("{title}: round {} of {}: {name}", round + 1, plan.rounds);
                 let library = library::named(name)?;
-                measure(&*library, plan, two_processes, figures).await?;
+                measure(&*library, plan, title == "two processes", figures).await?;
             }
         }
-        print(title, &figures);
+        print(title, pair, &figures);
+        let [theirs, ours] = &figures;
+        *ratio = figures::ratio(&ours.megabytes_per_second, &theirs.megabytes_per_second)
+            .context("no rounds")?;
     }
-    Ok(())
+    Ok(ratios)
 }
 
 /// The far end of a two-process run.
@@ -134,9 +152,7 @@ async fn setups(
     figures
         .setups_per_second
         .push(plan.setups as f64 / start.elapsed().as_secs_f64());
-    for connection in connections {
-        connection.close().await;
-    }
+    close(connections).await;
     Ok(())
 }
 
@@ -162,10 +178,13 @@ async fn idle(
     figures
         .kib_per_idle_link
         .push(grown as f64 / 1024.0 / plan.idle as f64);
-    for connection in connections {
-        connection.close().await;
-    }
+    close(connections).await;
     Ok(())
+}
+
+/// All at once: most of the time a library only waits for the peer's farewell.
+async fn close(connections: Vec<Box<dyn Connection>>) {
+    join_all(connections.into_iter().map(|connection| connection.close())).await;
 }
 
 async fn far_end(name: &str) -> Result<(Child, String)> {
@@ -180,22 +199,28 @@ async fn far_end(name: &str) -> Result<(Child, String)> {
     Ok((child, line.context("the far end said no address")?))
 }
 
-fn print(title: &str, [quinn, ours]: &[Figures; 2]) {
+fn print(title: &str, pair: &Pair, [theirs, ours]: &[Figures; 2]) {
     println!(
-        "\n{title}: median (range) of {} rounds",
-        quinn.megabytes_per_second.len()
+        "\n{title}: median (range) of {} rounds, and the median of the rounds' ratios",
+        theirs.megabytes_per_second.len()
     );
     println!(
         "{:<26} {:>28} {:>28} {:>8}",
-        "", LIBRARIES[0], LIBRARIES[1], "ratio"
+        "",
+        pair.theirs(),
+        format!("telehash over {}", pair.ours()),
+        "ratio"
     );
-    for ((name, theirs), (_, ours)) in quinn.rows().into_iter().zip(ours.rows()) {
-        if let (Some(theirs), Some(ours)) = (Summary::of(theirs), Summary::of(ours)) {
-            let ratio = ours.median / theirs.median;
+    for ((name, theirs), (_, ours)) in theirs.rows().into_iter().zip(ours.rows()) {
+        if let (Some(left), Some(right), Some(ratio)) = (
+            Summary::of(theirs),
+            Summary::of(ours),
+            figures::ratio(ours, theirs),
+        ) {
             println!(
                 "{name:<26} {:>28} {:>28} {ratio:>7.2}x",
-                theirs.to_string(),
-                ours.to_string()
+                left.to_string(),
+                right.to_string()
             );
         }
     }
