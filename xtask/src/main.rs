@@ -15,6 +15,7 @@ mod libraries;
 mod limits;
 mod namespace;
 mod outside;
+mod peers;
 mod portable;
 mod process;
 mod proxy;

@@ -89,7 +89,10 @@ impl Shared {
         let (shared, driver) = (self.clone(), driver.clone());
         self.spawn(async move {
             let _held = (connecting, place);
-            sleep(wait).await;
+            // Even no time at all takes the timer a millisecond.
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
             for path in paths {
                 if driver.look(&shared, |core| core.is_connected(transport)) != Ok(false) {
                     return;

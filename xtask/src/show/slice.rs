@@ -6,9 +6,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::tests::{all, passed};
-use crate::report::{Outcome, Report};
-use crate::shell::{self, cargo, output, root, run as sh};
-use crate::{arrows, bench, endtoend, fuzz, interop, limits, outside, portable};
+use crate::report::Report;
+use crate::shell::{self, cargo, output, run as sh};
+use crate::{arrows, bench, endtoend, fuzz, interop, limits, outside, peers, portable};
 
 /// Bytes of the real file that is piped.
 const FILE: u64 = 300_000_000;
@@ -24,6 +24,9 @@ const PER_PACKET: [(&str, f64); 5] = [
     ("cs3a/seal/1400", 1000.0),
     ("cloak/full/1400", 1000.0),
 ];
+
+/// What UDP is measured beside, and the share of its MB/s that we reach at least.
+const UDP: &str = "udp:quinn=0.5";
 
 /// Whatever decodes what other implementations made, and makes it again.
 const VECTORS: [(&str, &str); 5] = [
@@ -78,7 +81,7 @@ pub(super) fn steps(report: &mut Report) -> Result<()> {
         passed("telehash-link", "never_reads")
     });
     report.step("benchmarks", per_packet);
-    report.step("beside other libraries", beside_others);
+    report.step("beside other libraries", || peers::beside(&[UDP]));
     report.step("fuzz", || fuzz::run(&[], FUZZ_SECONDS));
     report.step("arrows", arrows::run);
     report.step("outside", outside::run);
@@ -125,17 +128,4 @@ fn per_packet() -> Result<String> {
     let line = lines.join(", ");
     ensure!(!slow, "too slow: {line}");
     Ok(line)
-}
-
-/// Ours and quinn alternating; it prints its own table and decides by itself.
-fn beside_others() -> Outcome {
-    let manifest = root().join("benches/peers/Cargo.toml");
-    if !manifest.exists() {
-        return Outcome::Skipped("benches/peers does not exist".into());
-    }
-    sh(cargo()
-        .args(["run", "--release", "--manifest-path"])
-        .arg(manifest)
-        .env("TELEHASH_BENCH_CS", "3a"))
-    .into()
 }
