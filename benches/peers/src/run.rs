@@ -51,7 +51,10 @@ pub async fn compare(plan: &Plan) -> Result<()> {
     for (line, _) in &results {
         println!("{line}");
     }
-    ensure!(results.iter().all(|(_, passed)| *passed), "too slow");
+    ensure!(
+        results.iter().all(|(_, passed)| *passed),
+        "a ratio is below its bound"
+    );
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::report::Report;
 use crate::{interop, outside};
 
 /// What shows each line, and where: (line, package, part of the tests' names).
-const TESTS: [(&str, &str, &str); 9] = [
+const TESTS: [(&str, &str, &str); 13] = [
     ("vectors", "telehash-e3x", "vector"),
     ("cipher set 1a", "telehash-e3x", "cs1"),
     ("cipher set 2a", "telehash-e3x", "cs2a"),
@@ -26,7 +26,31 @@ const TESTS: [(&str, &str, &str); 9] = [
         "tests::model",
     ),
     ("renewal under a stream", "telehash-link", "outlives"),
-    ("every set", "telehash-link", "every_set"),
+    (
+        "every set: link and stream",
+        "telehash-link",
+        "comes_up_and_streams_both_ways",
+    ),
+    (
+        "every set: restart",
+        "telehash-link",
+        "who_restarts_is_linked",
+    ),
+    (
+        "every set: replay",
+        "telehash-link",
+        "replays_of_everything",
+    ),
+    (
+        "every set: truncated and flipped at every byte",
+        "telehash-link",
+        "a_damaged_packet",
+    ),
+    (
+        "all pairs of selections",
+        "telehash-link",
+        "any_two_selections",
+    ),
 ];
 
 /// Adds every proof.
