@@ -51,15 +51,23 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
-/// Whether `program` can be started at all.
+/// Whether `program` can be started at all, and knows its version.
 pub(crate) fn exists(program: &str) -> bool {
+    version(program).is_ok_and(|status| status.success())
+}
+
+/// Whether `program` can be started, whatever it makes of `--version`.
+pub(crate) fn starts(program: &str) -> bool {
+    version(program).is_ok()
+}
+
+fn version(program: &str) -> std::io::Result<std::process::ExitStatus> {
     Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|status| status.success())
 }
 
 /// Where cargo puts what it builds.

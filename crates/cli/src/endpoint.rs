@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
+use mesh::transport::ip::Listen;
 use mesh::{
     BuildError, Builder, CipherSets, Csid, Identity, QuicConfig, QuicTransport, TcpConfig,
     TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
@@ -268,9 +269,9 @@ fn listen(listening: &Listening) -> Builder {
     if listening.well_known {
         return mesh::builder();
     }
-    let udp = udp(UdpConfig::default().prefer_port(0), listening);
-    let quic = QuicConfig::default().prefer_port(0);
-    let tcp = TcpConfig::default().prefer_port(0);
+    let anywhere = Listen::everywhere(0);
+    let udp = udp(UdpConfig::from(anywhere), listening);
+    let (quic, tcp) = (QuicConfig::from(anywhere), TcpConfig::from(anywhere));
     with_udp(mesh::builder(), udp)
         .open_transport(async move { QuicTransport::bind(&quic).await })
         .open_transport(async move { TcpTransport::bind(&tcp).await })

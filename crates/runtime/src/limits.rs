@@ -44,11 +44,11 @@ pub const MAX_PENDING_DIALS: usize = 16;
 /// is asked for counts as this.
 pub const MIN_ANNOUNCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Pause before a link that lost its last pipe dials its paths again. It doubles with each attempt,
+/// Pause before a link that lost a connection, or its last pipe, dials those paths again. It doubles with each attempt,
 /// up to [`MAX_REDIAL_PAUSE`].
 pub const REDIAL_PAUSE: Duration = Duration::from_millis(500);
 
-/// Longest pause between attempts to dial the paths of a link without pipes.
+/// Longest pause between attempts to dial what a link has lost.
 pub const MAX_REDIAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long one dial may take.

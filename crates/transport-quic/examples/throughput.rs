@@ -8,8 +8,8 @@ use quinn::{
     ClientConfig, Endpoint, ServerConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
-use telehash_transport::{Transmit, Transport, TransportExt};
-use telehash_transport_quic::{QuicConfig, QuicTransport, rustls};
+use telehash_transport::{Transmit, Transport, TransportExt, tls};
+use telehash_transport_quic::{QuicConfig, QuicTransport};
 use tokio::time::{Instant, timeout};
 
 /// Bytes that are sent each time.
@@ -78,19 +78,7 @@ async fn packets(size: usize) -> Result<(f64, usize), Box<dyn std::error::Error>
 
 /// One stream of quinn as it comes: megabytes a second.
 async fn bare_stream() -> Result<f64, Box<dyn std::error::Error>> {
-    let made = rcgen::generate_simple_self_signed(["bare.example".to_owned()])?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())?;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone())?;
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let (server, client) = (tls::server()?, tls::client()?);
     let server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server)?));
     let client = ClientConfig::new(Arc::new(QuicClientConfig::try_from(client)?));
     let bob = Endpoint::server(server, "127.0.0.1:0".parse()?)?;

@@ -9,7 +9,7 @@ use std::{
 use telehash_hashname::Path;
 use telehash_transport::{
     Capabilities, CloakPolicy, CloseReason, Remote, Transmit, Transport, TransportError,
-    TransportEvent, TransportExt,
+    TransportEvent, TransportExt, ip::Listen,
 };
 use telehash_transport_quic::{QuicConfig, QuicTransport, rustls};
 use tokio::sync::mpsc;
@@ -272,7 +272,8 @@ async fn a_port_in_use_is_a_clear_error_or_another_port() {
     let config = QuicConfig::at(taken);
     let error = QuicTransport::bind(&config).await.unwrap_err();
     assert!(matches!(error, TransportError::PortInUse { .. }), "{error}");
-    let other = Node::with(&config.prefer_port(taken.port())).await;
+    let listen = Listen::at(taken).prefer_port(taken.port());
+    let other = Node::with(&QuicConfig::from(listen)).await;
     assert_ne!(other.transport.local_addr(), taken);
 }
 

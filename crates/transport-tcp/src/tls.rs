@@ -1,11 +1,12 @@
 //! TLS between packets and TCP (transports.md, "tls").
 
-mod certificates;
 mod config;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use rustls::{CommonState, pki_types::ServerName};
+use rustls::{CommonState, client::Resumption, pki_types::ServerName};
+use telehash_transport::tls;
+pub use telehash_transport::tls::ALPN;
 use tokio::{
     io::{self as tokio_io},
     net::TcpStream,
@@ -18,9 +19,6 @@ use crate::{
     half::{self, Halves},
     layer::Handshake,
 };
-
-/// What both ends say they speak.
-pub const ALPN: &[u8] = b"telehash/3";
 
 pub(crate) type ReadHalf = tokio_io::ReadHalf<TlsStream<TcpStream>>;
 pub(crate) type WriteHalf = tokio_io::WriteHalf<TlsStream<TcpStream>>;
@@ -38,11 +36,11 @@ impl TlsLayer {
     pub(crate) fn new(config: &TlsConfig) -> io::Result<Self> {
         let mut client = match &config.client {
             Some(client) => client.as_ref().clone(),
-            None => certificates::client().map_err(io::Error::other)?,
+            None => client()?,
         };
         let mut server = match &config.server {
             Some(server) => server.as_ref().clone(),
-            None => certificates::server().map_err(io::Error::other)?,
+            None => server()?,
         };
         client.alpn_protocols = vec![ALPN.to_vec()];
         server.alpn_protocols = vec![ALPN.to_vec()];
@@ -73,6 +71,19 @@ impl TlsLayer {
         let stream = connector.connect(name, stream).await?;
         halves(stream.into())
     }
+}
+
+/// Sessions are not resumed: that would tell servers who comes again.
+fn client() -> io::Result<rustls::ClientConfig> {
+    let mut client = tls::client()?;
+    client.resumption = Resumption::disabled();
+    Ok(client)
+}
+
+fn server() -> io::Result<rustls::ServerConfig> {
+    let mut server = tls::server()?;
+    server.send_tls13_tickets = 0;
+    Ok(server)
 }
 
 fn halves(stream: TlsStream<TcpStream>) -> io::Result<Halves> {

@@ -40,25 +40,10 @@ impl From<Listen> for UdpConfig {
 }
 
 impl UdpConfig {
-    /// Listens on exactly this address. `0.0.0.0` is every IPv4 address, `[::]` every address of
-    /// both families, port 0 any free port.
+    /// Listens on exactly this address; see [`Listen::at`], and [`Listen`] for more choices.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         Listen::at(address).into()
-    }
-
-    /// Takes any other port if this one is taken.
-    #[must_use]
-    pub const fn prefer_port(mut self, port: u16) -> Self {
-        self.listen = self.listen.prefer_port(port);
-        self
-    }
-
-    /// Whether an IPv6 socket leaves IPv4 alone. Only `[::]` can serve both.
-    #[must_use]
-    pub const fn only_v6(mut self, only_v6: bool) -> Self {
-        self.listen = self.listen.only_v6(only_v6);
-        self
     }
 
     /// Bytes to ask for as send and as receive buffer; [`SOCKET_BUFFER`] unless told otherwise.

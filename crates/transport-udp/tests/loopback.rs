@@ -10,7 +10,7 @@ use std::{
 use telehash_hashname::Path;
 use telehash_transport::{
     Capabilities, CloakPolicy, Ecn, Remote, Transmit, Transport, TransportError, TransportExt,
-    Writable,
+    Writable, ip::Listen,
 };
 use telehash_transport_udp::{UdpConfig, UdpTransport};
 
@@ -246,7 +246,8 @@ async fn a_port_in_use_is_a_clear_error() {
 #[tokio::test]
 async fn a_preferred_port_is_taken_if_free_and_another_one_otherwise() {
     let first = bind(V4).await;
-    let config = UdpConfig::at(V4.parse().unwrap()).prefer_port(first.local_addr().port());
+    let listen = Listen::at(V4.parse().unwrap()).prefer_port(first.local_addr().port());
+    let config = UdpConfig::from(listen);
     let second = UdpTransport::bind(&config).await.unwrap();
     assert_ne!(second.local_addr(), first.local_addr());
     assert_eq!(second.local_addr().ip(), first.local_addr().ip());

@@ -49,6 +49,8 @@ pub mod ip;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod readiness;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transmit;
 mod transport;
 

@@ -3,7 +3,7 @@
 //! This program runs once more in there. It tells its results as JSON lines.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -61,7 +61,7 @@ pub(super) struct Enclosure(JsonChild);
 pub(super) fn check() -> Result<()> {
     let missing: Vec<_> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !startable(program))
+        .filter(|(program, _)| !shell::starts(program))
         .map(|(program, package)| format!("`{program}` (Debian's package {package})"))
         .collect();
     ensure!(
@@ -165,14 +165,4 @@ pub(super) fn tell_end() {
 
 fn say(line: &Value) {
     println!("{line}");
-}
-
-fn startable(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
 }

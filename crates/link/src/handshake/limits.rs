@@ -31,7 +31,8 @@ pub(crate) const CHALLENGE_SPREAD: u8 = 64;
 pub(crate) const MAX_DERIVED: usize = 3;
 
 /// Limit: repetitions of one answer toward ends whose rounds have fresh ephemerals; more are left
-/// out. Twice as many as for others: such an end goes on with the same round for 30 s.
+/// out. The first answer on each further pipe does not count. Twice as many as for others: such an
+/// end goes on with the same round for 30 s.
 pub(crate) const MAX_ANSWERS: u8 = 8;
 
 /// Limit: sessions that no packet has authenticated in (cipher-sets.md, CS42: "at most 2 unconfirmed

@@ -5,8 +5,9 @@
 //! - Whoever worked on a link fills its transmit buffer under the same lock and makes the system
 //!   call after releasing it ([`LinkDriver::run`]); one thread sends for a link at a time, so that
 //!   packets leave in order. A writer sends its own data.
-//! - A link whose transport takes no more waits in the transport's queue ([`port`]); one task per
-//!   transport serves the queue round robin once there is room.
+//! - What a transport takes no more of waits in its queue ([`port`]), and the link goes on with its
+//!   other pipes; so does a link that had its turn. One task per transport serves the queue round
+//!   robin, once there is room.
 //! - One task for the deadlines of all links ([`timers`]).
 //!
 //! Locks are taken in the order link, endpoint, directory; none is held across an await, a system

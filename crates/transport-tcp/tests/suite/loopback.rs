@@ -6,7 +6,7 @@ use crate::common::{Node, V4, bind, linked, loopbacks, raise_descriptors, run, u
 use telehash_hashname::Path;
 use telehash_transport::{
     CloakPolicy, CloseReason, Remote, Transmit, Transport, TransportError, TransportEvent,
-    TransportExt, Writable,
+    TransportExt, Writable, ip::Listen,
 };
 use telehash_transport_tcp::{MAX_STRANGER_UNSENT, MAX_UNSENT, TcpConfig, TcpTransport};
 
@@ -193,7 +193,7 @@ async fn a_port_is_free_when_its_transport_is_dropped() {
     assert_eq!(again.local_addr(), address);
     let taken = TcpTransport::bind(&TcpConfig::at(address)).await;
     assert!(matches!(taken, Err(TransportError::PortInUse { .. })));
-    let other = TcpConfig::at(address).prefer_port(address.port());
+    let other = TcpConfig::from(Listen::at(address).prefer_port(address.port()));
     assert_ne!(
         TcpTransport::bind(&other).await.unwrap().local_addr(),
         address
