@@ -168,6 +168,6 @@ pub use order::{Order, OwnKey};
 pub use outer::{MESSAGE_HEAD_LEN, Outer, message_head};
 pub use registry::CipherSets;
 pub use replay::{RecentNonces, ReplayWindow};
-pub use session::{OpenError, Overhead, SealError, Session, SessionId};
+pub use session::{OpenError, Overhead, Resumption, SealError, Session, SessionId};
 pub use time::Instant;
 pub use token::Token;

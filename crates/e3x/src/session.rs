@@ -4,6 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use telehash_hashname::Csid;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{Instant, Token};
 
@@ -124,6 +125,48 @@ impl Overhead {
     #[must_use]
     pub const fn total(self) -> usize {
         self.head + self.tail
+    }
+}
+
+/// What is left of a session whose keys are erased: its name, and the secret that lets another one
+/// continue it. The secret is erased when this is dropped.
+pub struct Resumption {
+    id: SessionId,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl Resumption {
+    /// What `session` leaves; nothing in a set that continues none.
+    #[must_use]
+    pub fn of(session: &dyn Session) -> Option<Self> {
+        Some(Self {
+            id: session.session_id(),
+            secret: Zeroizing::new(*session.resume()?),
+        })
+    }
+
+    /// The session that it is left of.
+    #[must_use]
+    pub const fn session_id(&self) -> SessionId {
+        self.id
+    }
+
+    /// [`Session::resume`] of it.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; 32] {
+        &self.secret
+    }
+}
+
+/// `secret` is erased.
+impl ZeroizeOnDrop for Resumption {}
+
+impl fmt::Debug for Resumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, .. } = self;
+        f.debug_struct("Resumption")
+            .field("id", id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -72,8 +72,17 @@ fn slow() -> Conditions {
 
 impl Stream {
     fn new(seed: u64, conditions: &Conditions) -> Self {
+        Self::of(seed, conditions, pattern(SOME_BYTES))
+    }
+
+    /// A link without any.
+    fn idle(seed: u64, conditions: &Conditions) -> Self {
+        Self::of(seed, conditions, Vec::new())
+    }
+
+    fn of(seed: u64, conditions: &Conditions, outgoing: Vec<u8>) -> Self {
         let mut world = World::new(seed).with_sets(&[Csid::CS42]);
-        let (sending, sent) = Peer::sending(pattern(SOME_BYTES));
+        let (sending, sent) = Peer::sending(outgoing);
         let receiving = Peer::default();
         let received = receiving.seen.clone();
         let ends = [world.add(sending), world.add(receiving)];
@@ -223,4 +232,35 @@ fn a_peer_that_restarts_in_the_middle_of_a_renewal_is_linked_again() {
             "{millis} ms"
         );
     }
+}
+
+/// Nothing arrives for longer than a session waits for its confirmation and old keys receive: where
+/// that began, one end has the next session and the other does not.
+#[test]
+fn an_outage_that_begins_in_a_renewal_resets_no_idle_channel() {
+    let mut split = 0;
+    for millis in (0..300).step_by(10) {
+        let conditions = Conditions::perfect().with_delay(Duration::from_millis(60));
+        let mut stream = Stream::idle(millis, &conditions);
+        let [alice, bob] = stream.ends;
+        stream.world.run(Duration::from_secs(140));
+        let first = stream.sessions();
+        stream.change_network(millis as usize / 10 % 2);
+        stream.world.run(Duration::from_millis(millis));
+        let dead = conditions.clone().with_loss(Loss::Random(1.0));
+        stream.world.network().set_conditions(&dead);
+        stream.world.run(Duration::from_secs(35));
+        stream.world.network().set_conditions(&conditions);
+        stream.world.run(Duration::from_secs(60));
+        assert!(stream.world.is_up(alice, bob), "{millis} ms");
+        let seen = stream.seen.each_ref().map(|seen| seen.lock().unwrap());
+        let downs = seen.iter().map(|seen| seen.downs).sum::<usize>();
+        let restarts = seen.iter().map(|seen| seen.restarts).sum::<usize>();
+        // A round that nobody answered for 30 s ends the link, and its channels with it.
+        if downs == 0 {
+            assert_eq!(restarts, 0, "{millis} ms");
+            split += usize::from(stream.sessions() > first);
+        }
+    }
+    assert!(split > 10, "{split} renewals survived");
 }

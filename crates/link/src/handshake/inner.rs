@@ -38,8 +38,9 @@ pub struct HandshakeMessage {
     pub z: Option<u64>,
     /// The sender takes channel packets that are cloaked only at their head (packets.md, `hc`).
     pub hc: bool,
-    /// The session that this handshake renews, if the cipher set can (cipher-sets.md, CS42).
-    pub cont: Option<SessionId>,
+    /// The session that this handshake renews, if the cipher set can (cipher-sets.md, CS42); in a
+    /// round also the one before, while the sender cannot know whether the peer has the newer.
+    pub cont: [Option<SessionId>; 2],
     /// All other fields, in their order.
     pub extra: Map<String, Value>,
     /// The BODY: the token of a `jwt`, whatever an application sends. Empty in a `link`, whose keys
@@ -103,7 +104,7 @@ impl HandshakeMessage {
             at,
             z: None,
             hc: false,
-            cont: None,
+            cont: [None; 2],
             extra: Map::new(),
             body: Vec::new(),
         }
@@ -126,7 +127,7 @@ impl HandshakeMessage {
         let at = take_at(&mut extra)?;
         let z = extra.shift_remove("z").and_then(|z| z.as_u64());
         let hc = extra.shift_remove("hc").is_some_and(|hc| hc == 1);
-        let cont = extra.shift_remove("cont").as_ref().and_then(session_id);
+        let cont = extra.shift_remove("cont").as_ref().and_then(session_ids);
         if extra.len() > MAX_EXTRA_FIELDS {
             return Err(HandshakeError::TooManyFields {
                 fields: extra.len(),
@@ -148,7 +149,7 @@ impl HandshakeMessage {
             at,
             z,
             hc,
-            cont,
+            cont: cont.unwrap_or_default(),
             extra,
             body,
         })
@@ -176,9 +177,10 @@ impl HandshakeMessage {
         if self.hc {
             head.insert("hc".to_string(), 1.into());
         }
-        if let Some(cont) = self.cont {
-            let id = base32::encode(cont.as_bytes());
-            head.insert("cont".to_string(), id.into());
+        let ids = self.cont.iter().flatten();
+        let cont: Vec<u8> = ids.flat_map(|id| *id.as_bytes()).collect();
+        if !cont.is_empty() {
+            head.insert("cont".to_string(), base32::encode(&cont).into());
         }
         for (name, value) in &self.extra {
             head.entry(name.clone()).or_insert_with(|| value.clone());
@@ -194,10 +196,16 @@ impl HandshakeMessage {
     }
 }
 
-/// What `cont` names; nothing if it is no session id.
-fn session_id(cont: &Value) -> Option<SessionId> {
+/// What `cont` names; nothing if it is not one session id or two.
+fn session_ids(cont: &Value) -> Option<[Option<SessionId>; 2]> {
     let bytes = base32::decode(cont.as_str()?).ok()?;
-    bytes.try_into().ok().map(SessionId::from_bytes)
+    let (ids, rest) = bytes.as_chunks();
+    match (ids, rest) {
+        ([newest], []) => Some([Some(*newest), None]),
+        ([newest, before], []) => Some([Some(*newest), Some(*before)]),
+        _ => None,
+    }
+    .map(|ids| ids.map(|id| id.map(SessionId::from_bytes)))
 }
 
 fn take_type(head: &mut Map<String, Value>) -> Result<String, HandshakeError> {

@@ -35,8 +35,8 @@ pub(crate) struct Arrived {
     pub(crate) remote: Token,
     /// Stands for all its bytes.
     pub(crate) digest: [u8; 16],
-    /// The session that it names, if that is held here.
-    pub(crate) names: Option<Token>,
+    /// The sessions that it names, newest first, of those that are held here.
+    pub(crate) names: [Option<Token>; 2],
 }
 
 /// Whether a handshake is one that came in before, byte for byte.

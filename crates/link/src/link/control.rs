@@ -125,7 +125,7 @@ impl Link {
         if let Some((_, packet)) = kept.filter(|(sealed_at, _)| *sealed_at == at) {
             return Some(packet.clone());
         }
-        let inner = self.link_message(at, None)?;
+        let inner = self.link_message(at, [None; 2])?;
         let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
         match kind {
             SendKind::Round | SendKind::Resend | SendKind::Keepalive => {
@@ -137,7 +137,7 @@ impl Link {
     }
 
     /// The inner packet of a `link` message with what we offer.
-    pub(super) fn link_message(&self, at: u64, cont: Option<SessionId>) -> Option<Vec<u8>> {
+    pub(super) fn link_message(&self, at: u64, cont: [Option<SessionId>; 2]) -> Option<Vec<u8>> {
         let mut message = HandshakeMessage::link(at, self.identity.keys().clone());
         let z = self.config.compression.z();
         message.z = (z != 0).then_some(z);

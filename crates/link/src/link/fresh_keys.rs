@@ -4,27 +4,27 @@
 //! that session or when its round gives up; the next use makes a new one. So every session has a
 //! pair of its own, and no pair comes twice.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use rand_core::CryptoRng;
-use telehash_e3x::{Exchange, Instant, LocalKey, RemoteEphemeral, Session, SessionId, Token};
+use telehash_e3x::{Exchange, Instant, RemoteEphemeral, Resumption, Session, SessionId, Token};
 
 use super::{
     control::Agreeable,
-    sessions::{Sessions, Side, context, resume_of},
+    sessions::{Sessions, Side, context},
 };
 
 /// What [`Sessions`] has beside, for such a set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FreshKeys {
-    /// Makes a second ephemeral while our round needs the exchange's.
-    identity: Arc<dyn LocalKey>,
     /// The exchange's ephemeral was used.
     spent: bool,
     /// The bytes of our unanswered round.
     round: Option<Vec<u8>>,
     /// The peer's ephemeral in the handshake that is being looked at.
     heard: Option<RemoteEphemeral>,
+    /// The session that was renewed, after its keys were erased, and the peer's ephemeral of it.
+    muted: Option<(Token, Resumption)>,
 }
 
 /// The tokens of channel packets to us in one session.
@@ -32,17 +32,6 @@ pub(super) struct FreshKeys {
 pub(super) struct LocalTokens {
     pub(super) full: Token,
     pub(super) head_only: Token,
-}
-
-impl FreshKeys {
-    pub(super) fn new(identity: Arc<dyn LocalKey>) -> Self {
-        Self {
-            identity,
-            spent: false,
-            round: None,
-            heard: None,
-        }
-    }
 }
 
 impl LocalTokens {
@@ -108,24 +97,10 @@ impl Sessions {
     ) -> Option<LocalTokens> {
         let heard = self.take_heard(remote)?;
         let fresh = self.fresh.as_mut()?;
-        // While our round waits its ephemeral is not to be touched.
-        let mut other: Box<dyn Exchange>;
-        let exchange = if fresh.round.is_some() {
-            let public = self.exchange.remote_public();
-            other = fresh.identity.exchange(public, rng).ok()?;
-            &mut *other
-        } else {
-            make_unused(&mut *self.exchange, &mut fresh.spent, rng)?;
-            fresh.spent = true;
-            &mut *self.exchange
-        };
-        let answer = exchange.seal(inner, rng).ok()?;
-        let tokens = LocalTokens::of(exchange);
-        let resume = resume_of(&self.sides, continues);
-        let context = context(self.local, self.remote, resume);
-        let session = exchange.session(&heard, &context, rng).ok()?;
-        self.keep(&heard, session, tokens, offer, Some(answer));
-        Some(tokens)
+        make_unused(&mut *self.exchange, &mut fresh.spent, rng)?;
+        fresh.spent = true;
+        let answer = self.exchange.seal(inner, rng).ok()?;
+        self.derive_from(&heard, continues, offer, Some(answer), rng)
     }
 
     /// The handshake that was [heard](Self::hear) answers our round: derives the session of the
@@ -139,11 +114,23 @@ impl Sessions {
     ) -> Option<LocalTokens> {
         let heard = self.take_heard(remote)?;
         self.fresh.as_mut()?.round.take()?;
+        self.derive_from(&heard, continues, offer, None, rng)
+    }
+
+    fn derive_from(
+        &mut self,
+        heard: &RemoteEphemeral,
+        continues: Option<Token>,
+        offer: Agreeable,
+        answer: Option<Vec<u8>>,
+        rng: &mut dyn CryptoRng,
+    ) -> Option<LocalTokens> {
         let tokens = LocalTokens::of(&*self.exchange);
-        let resume = resume_of(&self.sides, continues);
+        let resume =
+            continues.and_then(|session| resume_of(&self.sides, self.fresh.as_ref(), session));
         let context = context(self.local, self.remote, resume);
-        let session = self.exchange.session(&heard, &context, rng).ok()?;
-        self.keep(&heard, session, tokens, offer, None);
+        let session = self.exchange.session(heard, &context, rng).ok()?;
+        self.keep(heard, session, tokens, offer, answer);
         Some(tokens)
     }
 
@@ -175,20 +162,44 @@ impl Sessions {
 
     /// The id of a session.
     pub(super) fn id_of(&self, remote: Token) -> Option<SessionId> {
+        if let Some(muted) = self.muted(remote) {
+            return Some(muted.session_id());
+        }
         let session = self.side(remote)?.session.as_ref()?;
         Some(session.session_id())
     }
 
     /// The session with this id.
     pub(super) fn named(&self, id: SessionId) -> Option<Token> {
-        self.fresh.as_ref()?;
-        let mut sides = self.sides.iter();
-        let side = sides.find(|side| self.id_of(side.token) == Some(id))?;
-        Some(side.token)
+        let muted = self.fresh.as_ref()?.muted.iter().map(|(remote, _)| *remote);
+        let held = self.sides.iter().map(|side| side.token);
+        { held }
+            .chain(muted)
+            .find(|remote| self.id_of(*remote) == Some(id))
     }
 
-    /// Erases a session. Another one sends if it did. Returns the tokens that are gone.
+    fn muted(&self, remote: Token) -> Option<&Resumption> {
+        let (of, muted) = self.fresh.as_ref()?.muted.as_ref()?;
+        (*of == remote).then_some(muted)
+    }
+
+    /// Erases the keys of a session, which can still be continued. Returns the tokens that are gone.
+    pub(super) fn mute(&mut self, remote: Token) -> Vec<Token> {
+        let session = self.side(remote).and_then(|side| side.session.as_deref());
+        let muted = session.and_then(|session| Some((remote, Resumption::of(session)?)));
+        let tokens = self.forget(remote);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.muted = muted;
+        }
+        tokens
+    }
+
+    /// Erases a session, or what is left of it. Another one sends if it did. Returns the tokens that
+    /// are gone.
     pub(super) fn forget(&mut self, remote: Token) -> Vec<Token> {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.muted.take_if(|(muted, _)| *muted == remote);
+        }
         let Some(at) = self.sides.iter().position(|side| side.token == remote) else {
             return Vec::new();
         };
@@ -202,6 +213,9 @@ impl Sessions {
     /// Erases all sessions, and our round. Returns the tokens that are gone.
     pub(super) fn forget_all(&mut self) -> Vec<Token> {
         self.erase_round();
+        if let Some(fresh) = &mut self.fresh {
+            fresh.muted = None;
+        }
         self.active = None;
         self.sides
             .drain(..)
@@ -247,6 +261,22 @@ impl Sessions {
             offer,
             answer,
         });
+    }
+}
+
+/// The secret of the session that another one continues.
+fn resume_of<'a>(
+    sides: &'a [Side],
+    fresh: Option<&'a FreshKeys>,
+    continues: Token,
+) -> Option<&'a [u8; 32]> {
+    let muted = fresh.and_then(|fresh| fresh.muted.as_ref());
+    match muted {
+        Some((remote, muted)) if *remote == continues => Some(muted.secret()),
+        _ => {
+            let side = sides.iter().find(|side| side.token == continues)?;
+            side.session.as_ref()?.resume()
+        }
     }
 }
 

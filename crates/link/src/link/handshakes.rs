@@ -28,7 +28,7 @@ impl Link {
 
     fn follow_fresh(&mut self, now: Instant, action: Action) {
         match action {
-            Action::Begin { at } => self.begin_round(now, at),
+            Action::Begin { at, names } => self.begin_round(now, at, names),
             Action::SendRound { to } => self.send_round(to),
             Action::EraseRound => self.sessions.erase_round(),
             Action::Answer {
@@ -43,6 +43,7 @@ impl Link {
                 self.send_bare(now, remote, Target::PacketSource(to), PONG);
             }
             Action::Confirmed { remote, channels } => self.session_confirmed(now, remote, channels),
+            Action::Mute { remote } => self.mute_session(remote),
             Action::Forget { remote } => self.forget_session(remote),
             Action::PipeAnswered(slot) => self.pipe_answered(now, slot),
             Action::Down(reason) => self.fresh_down(now, reason),
@@ -50,15 +51,12 @@ impl Link {
         }
     }
 
-    /// The session that both ends name when they renew it: the confirmed one.
-    fn confirmed_session(&self) -> Option<SessionId> {
-        let confirmed = self.state == LinkState::Up;
-        let session = self.sessions.active_token().filter(|_| confirmed)?;
-        self.sessions.id_of(session)
+    fn ids_of(&self, names: [Option<Token>; 2]) -> [Option<SessionId>; 2] {
+        names.map(|session| self.sessions.id_of(session?))
     }
 
-    fn begin_round(&mut self, now: Instant, at: u64) {
-        let Some(inner) = self.link_message(at, self.confirmed_session()) else {
+    fn begin_round(&mut self, now: Instant, at: u64, names: [Option<Token>; 2]) {
+        let Some(inner) = self.link_message(at, self.ids_of(names)) else {
             return;
         };
         self.round_sent = Some(now);
@@ -75,7 +73,7 @@ impl Link {
     }
 
     fn answer(&mut self, now: Instant, remote: Token, at: u64, continues: Option<Token>) {
-        let cont = continues.and_then(|session| self.sessions.id_of(session));
+        let cont = self.ids_of([continues, None]);
         let Some(inner) = self.link_message(at, cont) else {
             return;
         };
@@ -134,6 +132,12 @@ impl Link {
         self.flow.set_compression(offer.compression);
         self.head_only = offer.head_only;
         self.select_pipe(now);
+    }
+
+    /// Its packets are not taken any more.
+    fn mute_session(&mut self, remote: Token) {
+        let tokens = self.sessions.mute(remote);
+        self.remove_tokens(tokens);
     }
 
     fn forget_session(&mut self, remote: Token) {

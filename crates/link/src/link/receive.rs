@@ -170,7 +170,7 @@ impl Link {
             at: message.at,
             remote: opened.token(),
             digest,
-            names: message.cont.and_then(|id| self.sessions.named(id)),
+            names: { message.cont }.map(|id| self.sessions.named(id?)),
         };
         self.learn(&opened.remote);
         self.note_offer(&message);

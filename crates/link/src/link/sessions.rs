@@ -55,17 +55,14 @@ impl Side {
 
 impl Sessions {
     pub(crate) fn new(identity: &Identity, remote: Hashname, exchange: Box<dyn Exchange>) -> Self {
-        let fresh = match exchange.rounds() {
-            Rounds::FreshEphemeral => identity.local(exchange.csid()).cloned(),
-            _ => None,
-        };
+        let is_fresh = exchange.rounds() == Rounds::FreshEphemeral;
         Self {
             local: identity.hashname(),
             remote,
             exchange,
             sides: Vec::new(),
             active: None,
-            fresh: fresh.map(FreshKeys::new),
+            fresh: is_fresh.then(FreshKeys::default),
         }
     }
 
@@ -260,12 +257,6 @@ impl Sessions {
         self.exchange.fresh(rng)?;
         Ok(gone)
     }
-}
-
-/// The secret of the session that another one continues.
-pub(super) fn resume_of(sides: &[Side], continues: Option<Token>) -> Option<&[u8; 32]> {
-    let side = sides.iter().find(|side| Some(side.token) == continues)?;
-    side.session.as_ref()?.resume()
 }
 
 pub(super) fn context(

@@ -28,6 +28,7 @@ is_not!(Chain: Clone);
 is_not!(Keys: Clone);
 is_not!(Cs42Exchange: Clone);
 is_not!(Cs42Session: Clone);
+is_not!(crate::Resumption: Clone);
 
 const fn is_erased_when_dropped<T: ZeroizeOnDrop>() {}
 
@@ -37,6 +38,7 @@ const _: () = {
     is_erased_when_dropped::<Agreement>();
     is_erased_when_dropped::<Chain>();
     is_erased_when_dropped::<Secret>();
+    is_erased_when_dropped::<crate::Resumption>();
 };
 
 #[test]

@@ -9,10 +9,12 @@ use crate::{DownReason, PipeSlot, handshake::actions::Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     /// Begin a round: with a fresh ephemeral, which replaces that of any other round of ours, seal
-    /// a handshake with this `at` that names the session there is, if there is one. Keep its bytes.
+    /// a handshake with this `at`. Keep its bytes.
     Begin {
         /// Its `at`.
         at: u64,
+        /// The sessions that it names, newest first.
+        names: [Option<Token>; 2],
     },
     /// Send the bytes of our round.
     SendRound {
@@ -67,7 +69,12 @@ pub(crate) enum Action {
         /// What becomes of the channels.
         channels: Channels,
     },
-    /// Erase this session.
+    /// Erase the keys of this session, and keep what another one continues it with.
+    Mute {
+        /// Which.
+        remote: Token,
+    },
+    /// Erase this session, or what is left of it.
     Forget {
         /// Which.
         remote: Token,

@@ -41,8 +41,10 @@ impl FreshRounds {
         }
         let meaning = self.meaning(at, clock, arrived.remote);
         self.seen = self.seen.max(at);
-        if let Some(named) = arrived.names.filter(|_| meaning != Meaning::Late) {
-            self.confirm(now, named);
+        if meaning != Meaning::Late {
+            { arrived.names }.into_iter().flatten().for_each(|named| {
+                self.confirm(now, named);
+            });
         }
         match meaning {
             Meaning::Answer => self.answered(now, arrived),
@@ -109,6 +111,7 @@ impl FreshRounds {
             self.pipes.heard();
             self.failures = 0;
             known = true;
+            self.drop_renewed();
         }
         if known && heard == Heard::Ping {
             self.actions.push_back(Action::Pong { remote, to: pipe });
@@ -157,9 +160,8 @@ impl FreshRounds {
     /// The answer to our round. Its ephemeral is used up by the session.
     fn answered(&mut self, now: Instant, arrived: Arrived) {
         let Some(own) = self.own.take() else { return };
-        let present = self.session.as_ref().map(|session| session.remote);
-        let both = arrived.names == own.renews && own.renews == present;
-        let continues = present.filter(|_| both);
+        let continues = self.continued(arrived.names);
+        let continues = continues.filter(|held| own.names.contains(&Some(*held)));
         let remote = arrived.remote;
         self.forced.answered();
         self.actions.push_back(Action::Derive { remote, continues });
@@ -169,16 +171,9 @@ impl FreshRounds {
 
     /// "A round is answered with a fresh KEY." One of ours, whose `at` is lower, is overtaken: the
     /// peer will not answer it any more.
-    ///
-    /// The session that the peer renews may be the one that we renewed just now, if it does not know
-    /// yet that the next one is confirmed.
     fn answer(&mut self, now: Instant, arrived: Arrived) {
         self.drop_round();
-        let present = self.session.iter().map(|session| session.remote);
-        let renewed = self.renewed.iter().map(|session| session.remote);
-        let continues = { present }
-            .chain(renewed)
-            .find(|held| arrived.names == Some(*held));
+        let continues = self.continued(arrived.names);
         let Arrived {
             at, remote, pipe, ..
         } = arrived;

@@ -12,8 +12,10 @@
 //! packet holds the ephemeral, so no replay can. Until then data stays where it was.
 //!
 //! **A renewal keeps the channels.** Both ends name the session that they renew; when they name
-//! the same one, its channels go on in the new one ([`Channels::Kept`]). They are reset only where
-//! an end does not know the old session any more.
+//! the same one, its channels go on in the new one ([`Channels::Kept`]). An end that cannot know
+//! whether the peer has the newest session names the one before as well, so an outage that swallows
+//! one end's confirmation costs nothing. Channels are reset only where an end started anew or its
+//! link went down.
 //!
 //! **Nobody can keep the two from meeting with what was recorded.** There is one place for a
 //! session that our own round led to and one for a round of the peer's, so a replayed round takes
@@ -69,10 +71,9 @@ pub(crate) struct FreshRounds {
     /// Sessions that nothing has authenticated in.
     unconfirmed: Vec<Unconfirmed>,
     session: Option<Confirmed>,
-    /// The session that this one renewed, while its last packets may still come.
+    /// The session that this one renewed, while its last packets may still come, or the peer may
+    /// know no other.
     renewed: Option<Renewed>,
-    /// Counts lines of sessions that continue each other.
-    lines: u32,
     forced: Forced,
     /// When the next attempt to bring the link up is due.
     retry: Option<Instant>,
@@ -96,7 +97,6 @@ impl FreshRounds {
             unconfirmed: Vec::new(),
             session: None,
             renewed: None,
-            lines: 0,
             forced: Forced::new(now),
             retry: None,
             failures: 0,

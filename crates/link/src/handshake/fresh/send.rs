@@ -25,8 +25,8 @@ pub(super) struct OwnRound {
     targets: Targets,
     /// The pipes it went to, of a round that goes to all.
     sent: PipeSet,
-    /// The session that it names and renews.
-    pub(super) renews: Option<Token>,
+    /// The sessions that it names: either may be renewed.
+    pub(super) names: [Option<Token>; 2],
     /// Its repetitions; none if they are over, or are left to the peer.
     schedule: Option<Schedule>,
     /// Bounds what a peer that does not know of it gets beyond that.
@@ -68,7 +68,8 @@ impl FreshRounds {
         }
         let lives = self.own.as_ref().is_some_and(|own| own.at >= self.seen);
         if !lives && !self.begin(now, clock) {
-            return;
+            // Whoever used up all values can be asked nothing any more.
+            return self.give_up(now);
         }
         // Whoever only answers, and has no session, leaves repeating to the peer.
         let repeats = self.wanted || self.session.is_some();
@@ -89,17 +90,18 @@ impl FreshRounds {
             return false;
         };
         self.seen = at;
+        let names = self.names();
         self.own = Some(OwnRound {
             at,
             targets: Targets::default(),
             sent: PipeSet::default(),
-            renews: self.session.as_ref().map(|session| session.remote),
+            names,
             schedule: None,
             reminder: Throttle::at_once(now),
             heard: false,
             deadline: now + GIVE_UP,
         });
-        self.actions.push_back(Action::Begin { at });
+        self.actions.push_back(Action::Begin { at, names });
         true
     }
 

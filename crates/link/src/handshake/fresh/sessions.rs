@@ -39,8 +39,8 @@ pub(super) struct Unconfirmed {
     pub(super) at: u64,
     pub(super) origin: Origin,
     pub(super) digest: [u8; 16],
-    /// Sessions of one line continue each other and share their channels.
-    line: u32,
+    /// The session that it continues, whose channels go on in it.
+    pub(super) continues: Option<Token>,
     /// Where the peer's handshake came from; where pings go.
     source: Option<PipeSlot>,
     pub(super) pings: Option<Pings>,
@@ -58,7 +58,6 @@ pub(super) struct Confirmed {
     pub(super) remote: Token,
     pub(super) at: u64,
     pub(super) digest: [u8; 16],
-    line: u32,
     /// Channels used it.
     pub(super) used: bool,
     /// Something authenticated in it since the last look.
@@ -67,7 +66,9 @@ pub(super) struct Confirmed {
     pub(super) look: Instant,
     /// A ping waits for its answer.
     pub(super) pinged: Option<Pinged>,
-    /// Pings for a peer that may not have confirmed it, until it answers one or sends data.
+    /// The peer confirmed it, too: it answered a ping in it, or sent data.
+    pub(super) shared: bool,
+    /// Pings until it did.
     pub(super) unsure: Option<Pings>,
     /// It is to be renewed as soon as may be.
     renew: bool,
@@ -89,11 +90,14 @@ pub(super) struct Pinged {
     pub(super) patience: Instant,
 }
 
-/// A session that was renewed: it only receives.
+/// A session that was renewed: it only receives, and that not for long. But it can be continued
+/// until the peer is known to have the next one: where that was lost on the way, the peer erased it
+/// unconfirmed and names this one still.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Renewed {
     pub(super) remote: Token,
-    pub(super) until: Instant,
+    /// Until when it receives; `None` once its keys are erased.
+    pub(super) until: Option<Instant>,
 }
 
 impl Unconfirmed {
@@ -118,11 +122,11 @@ impl Confirmed {
             remote: session.remote,
             at: session.at,
             digest: session.digest,
-            line: session.line,
             used: false,
             heard: true,
             look: now + LISTEN_INTERVAL,
             pinged: None,
+            shared: false,
             unsure: session.pings,
             renew: false,
             renew_from: now + RENEW_PAUSE,
@@ -146,6 +150,7 @@ impl Confirmed {
         self.heard = true;
         self.pinged = None;
         if heard != Heard::Ping {
+            self.shared = true;
             self.unsure = None;
         }
         self.used |= heard == Heard::Data;
@@ -162,7 +167,6 @@ impl FreshRounds {
         origin: Origin,
         continues: Option<Token>,
     ) {
-        let line = self.line(continues.is_some());
         if self.unconfirmed.len() >= MAX_UNCONFIRMED {
             // A peer that began a round has given up its earlier ones.
             let places = self.unconfirmed.iter().enumerate();
@@ -179,7 +183,7 @@ impl FreshRounds {
             at: arrived.at,
             origin,
             digest: arrived.digest,
-            line,
+            continues,
             source: Some(arrived.pipe),
             pings: Some(Pings::new(now)),
             answered: PipeSet::of(arrived.pipe),
@@ -190,14 +194,26 @@ impl FreshRounds {
         self.unconfirmed.push(session);
     }
 
-    fn line(&mut self, continues: bool) -> u32 {
-        match &self.session {
-            Some(session) if continues => session.line,
-            _ => {
-                self.lines = self.lines.wrapping_add(1);
-                self.lines
-            }
-        }
+    /// What a round of ours names: the session, and the one before it as long as the peer may know
+    /// only that.
+    pub(super) fn names(&self) -> [Option<Token>; 2] {
+        let session = self.session.as_ref();
+        let unsure = session.is_some_and(|session| !session.shared);
+        let renewed = self.renewed.as_ref().filter(|_| unsure);
+        [
+            session.map(|session| session.remote),
+            renewed.map(|renewed| renewed.remote),
+        ]
+    }
+
+    /// Which of the sessions that a handshake names it continues: the newest that is confirmed here,
+    /// or was before it was renewed, for the peer may not have confirmed the next one yet.
+    pub(super) fn continued(&self, names: [Option<Token>; 2]) -> Option<Token> {
+        let session = self.session.iter().map(|session| session.remote);
+        let renewed = self.renewed.iter().map(|renewed| renewed.remote);
+        session
+            .chain(renewed)
+            .find(|held| names.contains(&Some(*held)))
     }
 
     /// A packet authenticated in this session, or a handshake of the peer names it, which only who
@@ -214,13 +230,13 @@ impl FreshRounds {
             self.actions.push_back(Action::Forget { remote });
             return false;
         }
-        let channels = match present {
-            None => Channels::First,
-            Some(present) if present.line == session.line => Channels::Kept,
-            Some(_) => Channels::Reset,
+        let channels = match (present, session.continues) {
+            (None, _) => Channels::First,
+            (Some(_), Some(_)) => Channels::Kept,
+            (Some(_), None) => Channels::Reset,
         };
-        self.retire(now, channels);
-        let lifetime = self.lifetime();
+        self.retire(now, session.continues);
+        let lifetime = self.lifetime(session.at);
         self.session = Some(Confirmed::new(now, &session, lifetime, channels));
         self.supersede();
         self.failures = 0;
@@ -235,22 +251,36 @@ impl FreshRounds {
     }
 
     /// The session makes room for the next: "a renewed session's old keys still receive for 10 s".
-    fn retire(&mut self, now: Instant, channels: Channels) {
-        if let Some(renewed) = self.renewed.take() {
-            let remote = renewed.remote;
-            self.actions.push_back(Action::Forget { remote });
-        }
-        let Some(Confirmed { remote, .. }) = self.session.take() else {
-            return;
-        };
-        match channels {
-            Channels::Kept => {
-                let until = now + RENEWED_LINGER;
-                self.renewed = Some(Renewed { remote, until });
-            }
-            Channels::First | Channels::Reset => {
+    /// Of it and the one before, the one that the next continues is left.
+    fn retire(&mut self, now: Instant, continues: Option<Token>) {
+        let until = now + RENEWED_LINGER;
+        let before = self.renewed.take().map(|renewed| Renewed {
+            until: renewed.until.and(Some(until)),
+            ..renewed
+        });
+        let present = self.session.take().map(|session| Renewed {
+            remote: session.remote,
+            until: Some(until),
+        });
+        for held in before.into_iter().chain(present) {
+            let remote = held.remote;
+            if continues == Some(remote) {
+                self.renewed = Some(held);
+            } else {
                 self.actions.push_back(Action::Forget { remote });
             }
+        }
+    }
+
+    /// Erases what is left of a renewed session if the peer has the next one and the old keys have
+    /// received for long enough.
+    pub(super) fn drop_renewed(&mut self) {
+        if !self.session.as_ref().is_some_and(|own| own.shared) {
+            return;
+        }
+        if let Some(renewed) = self.renewed.take_if(|renewed| renewed.until.is_none()) {
+            let remote = renewed.remote;
+            self.actions.push_back(Action::Forget { remote });
         }
     }
 
@@ -267,8 +297,8 @@ impl FreshRounds {
     }
 
     /// How long a session that is used lasts: an hour, and not the same at both ends.
-    fn lifetime(&self) -> Duration {
-        let jitter = u64::from(draw(self.seed, self.lines)) * 100;
+    fn lifetime(&self, at: u64) -> Duration {
+        let jitter = u64::from(draw(self.seed ^ at, 0)) * 100;
         let later = match self.order {
             Order::Odd => Duration::ZERO,
             Order::Even => EVEN_LATER,
@@ -355,7 +385,9 @@ mod rebase {
 
     impl Renewed {
         pub(in crate::handshake) fn rebase(&mut self, now: Instant) {
-            self.until = rebased(self.until, now);
+            self.until
+                .iter_mut()
+                .for_each(|until| *until = rebased(*until, now));
         }
     }
 }

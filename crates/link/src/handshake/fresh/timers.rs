@@ -14,7 +14,7 @@ impl FreshRounds {
             own.map(OwnRound::deadline),
             own.and_then(OwnRound::resend_due),
             self.unconfirmed.iter().filter_map(Unconfirmed::due).min(),
-            self.renewed.as_ref().map(|renewed| renewed.until),
+            self.renewed.as_ref().and_then(|renewed| renewed.until),
             self.session_due(),
             self.renewal_due(),
             self.forced.due(),
@@ -53,9 +53,12 @@ impl FreshRounds {
 
     /// Repeats the pings of unconfirmed sessions; erases those, and a renewed one, whose time is up.
     fn expire(&mut self, now: Instant) {
-        if let Some(renewed) = self.renewed.take_if(|renewed| renewed.until <= now) {
+        if let Some(renewed) = &mut self.renewed
+            && renewed.until.take_if(|until| *until <= now).is_some()
+        {
             let remote = renewed.remote;
-            self.actions.push_back(Action::Forget { remote });
+            self.actions.push_back(Action::Mute { remote });
+            self.drop_renewed();
         }
         let before = self.unconfirmed.len();
         let actions = &mut self.actions;

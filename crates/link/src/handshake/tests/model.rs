@@ -81,6 +81,7 @@ const NOTHING: Budget = Budget {
     duplicates: 0,
     timeouts: 0,
     talks: 0,
+    outages: 0,
 };
 
 #[test]
@@ -123,6 +124,7 @@ fn a_restart_and_a_little_of_everything_with_an_odd_dialer() {
         duplicates: 1,
         timeouts: 1,
         talks: 0,
+        outages: 0,
     };
     explore(
         "odd dialer, a little of everything",
@@ -141,6 +143,7 @@ fn a_restart_and_a_little_of_everything_with_an_even_dialer() {
         duplicates: 0,
         timeouts: 1,
         talks: 1,
+        outages: 0,
     };
     explore(
         "even dialer, a little of everything",
@@ -216,6 +219,7 @@ fn a_bad_network_without_restarts() {
         duplicates: 1,
         timeouts: 2,
         talks: 1,
+        outages: 0,
     };
     explore("bad network", ODD_DIALS, budget, 200_000);
 }
@@ -343,6 +347,7 @@ fn random_conversations() {
         duplicates: 10,
         timeouts: 30,
         talks: 10,
+        outages: 0,
     };
     for seed in 0..2_000 {
         let setup = [ODD_DIALS, EVEN_DIALS, BOTH_DIAL][seed as usize % 3];

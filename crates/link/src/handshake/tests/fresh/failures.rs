@@ -10,6 +10,7 @@ use crate::{
     DownReason, PipeSlot,
     handshake::{
         Target,
+        at::MAX_AT,
         fresh::{Action, Channels, FreshRounds, Heard},
         limits::{
             GIVE_UP, MAX_BEHIND_MILLIS, RENEW_INTERVAL, RENEW_PAUSE, RENEWED_LINGER,
@@ -44,7 +45,7 @@ fn pass(rounds: &mut FreshRounds, after: Duration) -> Vec<Action> {
 /// The `at` of the round that begins among these.
 fn begun(actions: &[Action]) -> Option<u64> {
     actions.iter().find_map(|action| match action {
-        Action::Begin { at } => Some(*at),
+        Action::Begin { at, .. } => Some(*at),
         _ => None,
     })
 }
@@ -149,7 +150,7 @@ fn a_round_that_names_the_session_before_continues_it_while_it_lingers() {
     let mut rounds = with_session();
     let first = Some(round(0, 1).remote);
     let renewal = |at, ephemeral| Arrived {
-        names: first,
+        names: [first, None],
         ..round(at, ephemeral)
     };
     rounds.on_message(PRESENT, CLOCK, renewal(CLOCK + 2, 2));
@@ -164,9 +165,46 @@ fn a_round_that_names_the_session_before_continues_it_while_it_lingers() {
         remote: round(0, 3).remote,
         channels: Channels::Kept,
     };
-    assert!(actions(&mut rounds).contains(&kept));
+    let confirmed = actions(&mut rounds);
+    assert!(confirmed.contains(&kept));
+    // The peer never had the one between.
     let remote = round(0, 2).remote;
-    assert!(pass(&mut rounds, RENEWED_LINGER).contains(&Action::Forget { remote }));
+    assert!(confirmed.contains(&Action::Forget { remote }));
+}
+
+#[test]
+fn a_renewed_session_can_be_continued_until_the_peer_has_the_next_one() {
+    let mut rounds = with_session();
+    let first = round(0, 1).remote;
+    let renewal = |at, ephemeral| Arrived {
+        names: [Some(first), None],
+        ..round(at, ephemeral)
+    };
+    rounds.on_message(PRESENT, CLOCK, renewal(CLOCK + 2, 2));
+    // She pings what she has not confirmed, too.
+    hear(&mut rounds, Duration::ZERO, 2, Heard::Ping);
+    actions(&mut rounds);
+    let muted = Action::Mute { remote: first };
+    let gone = Action::Forget { remote: first };
+    assert!(!pass(&mut rounds, RENEWED_LINGER - SECOND).contains(&muted));
+    assert!(pass(&mut rounds, RENEWED_LINGER).contains(&muted));
+    // Our own round names both.
+    rounds.network_changed(PRESENT + RENEWED_LINGER, CLOCK);
+    let both = [Some(round(0, 2).remote), Some(first)];
+    let sent = pass(&mut rounds, RENEW_PAUSE);
+    let names = |action: &Action| matches!(action, Action::Begin { names, .. } if *names == both);
+    assert!(sent.iter().any(names));
+    assert!(!sent.contains(&gone));
+    let at = begun(&sent).unwrap();
+    rounds.on_message(PRESENT + RENEW_PAUSE, CLOCK, renewal(at, 3));
+    let derived = Action::Derive {
+        remote: round(0, 3).remote,
+        continues: Some(first),
+    };
+    assert!(actions(&mut rounds).contains(&derived));
+    // At last she answers one of our pings.
+    hear(&mut rounds, RENEW_PAUSE, 2, Heard::Pong);
+    assert!(actions(&mut rounds).contains(&gone));
 }
 
 #[test]
@@ -232,4 +270,18 @@ fn a_renewal_that_nobody_confirms_is_not_repeated_at_once() {
     let remote = round(0, 1).remote;
     let pong = Action::Pong { remote, to: DIRECT };
     assert_eq!(actions(&mut rounds), [pong]);
+}
+
+#[test]
+fn a_silent_peer_that_used_up_all_values_of_at_is_given_up() {
+    let mut rounds = passive();
+    rounds.pipe_validated(DIRECT);
+    rounds.on_message(PRESENT, CLOCK, round(MAX_AT, 1));
+    hear(&mut rounds, Duration::ZERO, 1, Heard::Data);
+    actions(&mut rounds);
+    rounds.network_changed(PRESENT, CLOCK);
+    actions(&mut rounds);
+    let silent = Action::Down(DownReason::Silent);
+    assert!(pass(&mut rounds, RENEW_PAUSE).contains(&silent));
+    assert_eq!(begun(&pass(&mut rounds, GIVE_UP)), None);
 }

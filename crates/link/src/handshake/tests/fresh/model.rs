@@ -10,8 +10,8 @@
 //! - Once the attacker stops and packets arrive, both ends agree within two minutes and stay there.
 //! - While both ends agree, no packet parts them, whatever is replayed and whenever: no replay
 //!   replaces a session.
-//! - **Channels are never reset unless an end started anew**: renewals under loss, reordering,
-//!   duplication, glare and replays keep them (`World::broken`).
+//! - **Channels are never reset unless an end started anew or its link went down**: renewals under
+//!   loss, reordering, duplication, glare, replays and outages keep them (`World::broken`).
 //! - No more than two sessions wait for their confirmation, no session is used that was erased, no
 //!   ephemeral seals two messages, `at` never goes back (`End::follow`).
 //! - Nothing is sent without end.
@@ -53,6 +53,7 @@ const NOTHING: Budget = Budget {
     duplicates: 0,
     timeouts: 0,
     talks: 0,
+    outages: 0,
 };
 
 /// Explores and says how much that was. `floor` is the number of states below which the model has
@@ -177,6 +178,29 @@ fn renewal_with_glare_loses_no_channel() {
 }
 
 #[test]
+fn renewal_and_outages_lose_no_channel() {
+    let outage = Budget {
+        outages: 1,
+        losses: 1,
+        ..NOTHING
+    };
+    explore("renewal, outage", ODD_RENEWS, outage, 2_400);
+    explore("renewal, glare, outage", BOTH_RENEW, outage, 30_000);
+    let outages = Budget {
+        outages: 2,
+        ..NOTHING
+    };
+    explore("renewal, outages", ODD_RENEWS, outages, 15_000);
+    explore("renewal, glare, outages", BOTH_RENEW, outages, 65_000);
+    let replayed = Budget {
+        outages: 1,
+        replays: 1,
+        ..NOTHING
+    };
+    explore("renewal, outage, replay", ODD_RENEWS, replayed, 26_000);
+}
+
+#[test]
 fn renewal_and_a_restart() {
     let budget = Budget {
         restarts: 1,
@@ -196,4 +220,16 @@ fn long_renewal_under_loss_and_duplication() {
         ..NOTHING
     };
     explore("renewal, loss, long", ODD_RENEWS, budget, 2_000_000);
+}
+
+#[test]
+#[ignore = "takes minutes: for the long run"]
+fn long_renewal_and_an_outage_at_any_time() {
+    let budget = Budget {
+        outages: 1,
+        timeouts: 1,
+        talks: 1,
+        ..NOTHING
+    };
+    explore("renewal, outage, long", ODD_RENEWS, budget, 10_000_000);
 }

@@ -47,7 +47,7 @@ pub(super) fn round(at: u64, ephemeral: u8) -> Arrived {
         at,
         remote: Token::from_bytes([ephemeral; Token::LEN]),
         digest: [ephemeral; 16],
-        names: None,
+        names: [None; 2],
     }
 }
 
@@ -142,7 +142,7 @@ fn a_round_two_minutes_behind_our_clock_is_answered_and_an_older_one_challenged(
         let actions = actions(&mut rounds);
         let begun = actions
             .iter()
-            .any(|it| matches!(it, Action::Begin { at } if *at > CLOCK));
+            .any(|it| matches!(it, Action::Begin { at, .. } if *at > CLOCK));
         let answered = actions.iter().any(|it| matches!(it, Action::Answer { .. }));
         assert_ne!(begun, answered);
         answered

@@ -36,8 +36,8 @@ pub(super) enum Packet {
     Handshake {
         from: Ephemeral,
         at: u64,
-        /// The session that it renews.
-        cont: Option<Pair>,
+        /// The sessions that it names.
+        cont: [Option<Pair>; 2],
     },
     /// A channel packet of one session.
     Channel {
@@ -83,6 +83,8 @@ struct Held {
     sent: u8,
     /// Nonces that were let through.
     received: Vec<u8>,
+    /// Its keys are erased.
+    muted: bool,
     answer: Option<Packet>,
 }
 
@@ -145,14 +147,14 @@ impl End {
 
     /// Sessions that it takes packets of.
     pub(super) fn sessions(&self) -> usize {
-        self.held.len()
+        self.held.iter().filter(|held| !held.muted).count()
     }
 
     /// Whether it takes packets of this session.
     fn takes(&self, ours: Ephemeral, theirs: Ephemeral, resumed: Option<Pair>) -> bool {
-        self.held
-            .iter()
-            .any(|held| held.ours == ours && held.theirs == theirs && held.resumed == resumed)
+        self.held.iter().any(|held| {
+            !held.muted && held.ours == ours && held.theirs == theirs && held.resumed == resumed
+        })
     }
 
     /// The session of this pair, if it is held.
@@ -185,7 +187,7 @@ impl End {
                     at,
                     remote: from.token(),
                     digest,
-                    names: cont.and_then(|cont| self.holding(cont)),
+                    names: cont.map(|cont| self.holding(cont?)),
                 };
                 self.rounds.on_message(now, self.clock, arrived);
             }
@@ -197,7 +199,7 @@ impl End {
                 nonce,
             } => {
                 let is_it = |held: &&mut Held| {
-                    held.ours == to && held.theirs == from && held.resumed == resumed
+                    !held.muted && held.ours == to && held.theirs == from && held.resumed == resumed
                 };
                 let Some(held) = self.held.iter_mut().find(is_it) else {
                     return;
@@ -223,7 +225,7 @@ impl End {
         let mut out = Vec::new();
         while let Some(action) = self.rounds.poll_action() {
             match action {
-                Action::Begin { at } => self.begin(at),
+                Action::Begin { at, names } => self.begin(at, names),
                 Action::SendRound { to } => {
                     let (_, packet) = self.round.expect("a round that is sent was begun");
                     self.send(now, to, packet, &mut out);
@@ -245,6 +247,7 @@ impl End {
                     self.bare(now, remote, Target::PacketSource(to), Kind::Pong, &mut out);
                 }
                 Action::Confirmed { remote, channels } => self.confirm(remote, channels),
+                Action::Mute { remote } => self.mute(remote),
                 Action::Forget { remote } => self.forget(remote),
                 Action::PipeAnswered(pipe) => self.validate(pipe),
                 Action::Down(reason) => self.down(reason),
@@ -258,15 +261,15 @@ impl End {
         out
     }
 
-    fn begin(&mut self, at: u64) {
+    fn begin(&mut self, at: u64, names: [Option<Token>; 2]) {
         let from = self.fresh();
-        let cont = self.named();
+        let cont = names.map(|session| self.pair_of(session?));
         self.round = Some((from, Packet::Handshake { from, at, cont }));
     }
 
     fn answer(&mut self, remote: Token, at: u64, continues: Option<Token>) {
         let ours = self.fresh();
-        let cont = continues.and_then(|session| self.pair_of(session));
+        let cont = [continues.and_then(|session| self.pair_of(session)), None];
         let answer = Packet::Handshake {
             from: ours,
             at,
@@ -301,6 +304,7 @@ impl End {
             resumed,
             sent: 0,
             received: Vec::new(),
+            muted: false,
             answer,
         });
         // Confirmed, renewed, unconfirmed.
@@ -316,6 +320,12 @@ impl End {
         self.resets += u8::from(channels == Channels::Reset);
         self.active = Some(remote);
         self.confirmed = true;
+    }
+
+    fn mute(&mut self, remote: Token) {
+        let is_it = |held: &&mut Held| held.theirs.token() == remote;
+        let held = self.held.iter_mut().find(is_it).expect("it is held");
+        assert!(!core::mem::replace(&mut held.muted, true), "erased twice");
     }
 
     fn forget(&mut self, remote: Token) {
@@ -352,6 +362,7 @@ impl End {
     fn seal(&mut self, remote: Token, kind: Kind) -> Option<Packet> {
         let is_it = |held: &&mut Held| held.theirs.token() == remote;
         let held = self.held.iter_mut().find(is_it)?;
+        assert!(!held.muted, "sealed with keys that are erased");
         held.sent += 1;
         Some(Packet::Channel {
             from: held.ours,
@@ -403,8 +414,9 @@ pub(super) struct World {
     /// All handshakes that were ever sent, and all channel packets that were not delivered.
     pub(super) recorded: Vec<Packet>,
     sent: u32,
-    /// An end lost its session by starting anew: channels may be reset.
-    pub(super) restarted: bool,
+    /// An end lost its session, by starting anew or because its link went down: channels may be
+    /// reset.
+    pub(super) lost: bool,
 }
 
 impl World {
@@ -416,7 +428,7 @@ impl World {
             flights: vec![],
             recorded: vec![],
             sent: 0,
-            restarted: false,
+            lost: false,
         }
     }
 
@@ -477,7 +489,10 @@ impl World {
     }
 
     fn follow(&mut self, side: usize) {
-        for (pipe, packet) in self.ends[side].follow(self.now) {
+        let downs = self.ends[side].downs;
+        let sent = self.ends[side].follow(self.now);
+        self.lost |= self.ends[side].downs > downs;
+        for (pipe, packet) in sent {
             self.sent += 1;
             if pipe == DIRECT {
                 self.flights.push(packet);
@@ -558,7 +573,7 @@ impl Model for World {
         let old = &self.ends[side];
         let stored = if keeps_state { old.stored } else { 0 };
         self.ends[side] = End::new(side as u8, self.now, old.made, clock, stored);
-        self.restarted = true;
+        self.lost = true;
         if dials {
             self.dial(side);
         }
@@ -615,8 +630,8 @@ impl Model for World {
 
     fn broken(&self, after: &Self, _restarted: bool) -> Option<&'static str> {
         let resets = |world: &Self| world.ends.iter().map(|end| end.resets).sum::<u8>();
-        let lost = resets(after) > resets(self) && !after.restarted;
-        lost.then_some("channels are reset although nobody started anew")
+        let lost = resets(after) > resets(self) && !after.lost;
+        lost.then_some("channels are reset although nobody lost the session")
     }
 }
 

@@ -59,6 +59,10 @@ pub(in crate::handshake) trait Model: Clone + core::fmt::Debug + Hash {
 /// Longest simulated time from the attacker's last step to agreement.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long nothing arrives in an outage: longer than a session waits for its confirmation and
+/// old keys receive, shorter than it takes silence to end a link that was idle when it began.
+const OUTAGE: Duration = Duration::from_secs(35);
+
 /// Most moments at which something is due from the attacker's last step until all is quiet.
 const MAX_SETTLING: usize = 100;
 
@@ -81,6 +85,8 @@ pub(in crate::handshake) enum Step<P> {
     },
     Replay(P, PipeSlot),
     Talk(usize),
+    /// Nothing arrives for [`OUTAGE`], what is on the way included.
+    Outage,
 }
 
 /// How often each kind of step may still be taken.
@@ -92,6 +98,7 @@ pub(in crate::handshake) struct Budget {
     pub(in crate::handshake) duplicates: u8,
     pub(in crate::handshake) timeouts: u8,
     pub(in crate::handshake) talks: u8,
+    pub(in crate::handshake) outages: u8,
 }
 
 impl Budget {
@@ -105,6 +112,7 @@ impl Budget {
             Step::Restart { .. } => &mut self.restarts,
             Step::Replay(..) => &mut self.replays,
             Step::Talk(_) => &mut self.talks,
+            Step::Outage => &mut self.outages,
         };
         *budget = budget.checked_sub(1)?;
         Some(self)
@@ -175,7 +183,7 @@ impl<W: Model> Search<W> {
     /// Every step that can be taken.
     pub(in crate::handshake) fn steps_from(&self, world: &W) -> Vec<Step<W::Packet>> {
         let mut world = world.clone();
-        let mut steps = Vec::from([Step::Talk(0), Step::Talk(1)]);
+        let mut steps = Vec::from([Step::Talk(0), Step::Talk(1), Step::Outage]);
         if world.flights().is_empty() || !self.setup.fair {
             steps.push(Step::Pass);
         }
@@ -246,6 +254,13 @@ impl<W: Model> Search<W> {
             }
             Step::Replay(packet, pipe) => next.inject(packet, pipe),
             Step::Talk(side) => next.talk(side),
+            Step::Outage => {
+                let end = next.now() + OUTAGE;
+                next.flights().clear();
+                while next.pass() && next.now() < end {
+                    next.flights().clear();
+                }
+            }
         }
         next
     }
@@ -258,9 +273,13 @@ impl<W: Model> Search<W> {
         step: Step<W::Packet>,
         after: &W,
     ) {
-        let ends = if step == Step::Pass { 2 } else { 1 };
+        let most = match step {
+            Step::Outage => u32::MAX,
+            Step::Pass => 2 * MAX_BURST,
+            _ => MAX_BURST,
+        };
         let sent = |world: &W| *world.clone().sent();
-        if sent(after) - sent(before) > ends * MAX_BURST {
+        if sent(after) - sent(before) > most {
             self.fail(state, step, after, "one step makes them send too much");
         }
         let restarted = matches!(step, Step::Restart { .. });
@@ -268,7 +287,7 @@ impl<W: Model> Search<W> {
             self.fail(state, step, after, rule);
         }
         let may_part = match step {
-            Step::Restart { .. } => true,
+            Step::Restart { .. } | Step::Outage => true,
             Step::Pass => !self.setup.fair,
             _ => false,
         };
