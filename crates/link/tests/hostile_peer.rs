@@ -451,3 +451,26 @@ fn a_peer_that_never_confirms_takes_no_channel_down_with_it() {
     assert!(bob.count(failed) <= 1, "but for its own timeout");
     assert_eq!(bob.link().stats().sessions, 1);
 }
+
+#[test]
+fn packets_of_epochs_too_far_ahead_are_dropped_and_the_link_goes_on() {
+    let (mut mallory, mut bob) = (Mallory::new(), Node::new(Who::Bob));
+    let (_, mut session) = mallory.introduced(&mut bob);
+    let pongs = |packets: Packets| packets.len();
+    let first = sealed(&mut *session, bob.now, &[0]);
+    bob.receive(pipe(1), &first);
+    assert_eq!(bob.state(), LinkState::Up);
+    // A sender may enter the next epoch every two minutes.
+    let epochs: Vec<Vec<u8>> = (1..=10)
+        .map(|epoch| sealed(&mut *session, bob.now + 120 * SECOND * epoch, &[0]))
+        .collect();
+    for far in &epochs[8..] {
+        assert_eq!(pongs(bob.receive(pipe(1), far)), 0, "nine ahead or more");
+    }
+    // Eight ahead is allowed; then the first is one that it left.
+    assert_eq!(pongs(bob.receive(pipe(1), &epochs[7])), 1);
+    assert_eq!(pongs(bob.receive(pipe(1), &epochs[3])), 0, "behind");
+    assert_eq!(pongs(bob.receive(pipe(1), &epochs[8])), 1);
+    assert_eq!(pongs(bob.receive(pipe(1), &epochs[8])), 0, "a replay");
+    assert_eq!(bob.state(), LinkState::Up);
+}

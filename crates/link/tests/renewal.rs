@@ -264,3 +264,48 @@ fn an_outage_that_begins_in_a_renewal_resets_no_idle_channel() {
     }
     assert!(split > 10, "{split} renewals survived");
 }
+
+#[test]
+fn two_links_of_one_endpoint_are_renewed_at_once_and_keep_apart() {
+    let mut world = World::new(3).with_sets(&[Csid::CS42]);
+    let streams: Vec<Vec<u8>> = (0..2).map(|from| pattern(SOME_BYTES / 4 + from)).collect();
+    let receivers = [(); 2].map(|()| Peer::default());
+    let seen = receivers.each_ref().map(|peer| peer.seen.clone());
+    let receivers = receivers.map(|peer| world.add(peer));
+    let senders: Vec<NodeId> = { streams.iter() }
+        .map(|bytes| world.add(Peer::sending(bytes.clone()).0))
+        .collect();
+    // Each receiver has two links: one to its sender and one to the other receiver.
+    let links = [
+        (senders[0], receivers[0]),
+        (senders[1], receivers[1]),
+        (receivers[0], receivers[1]),
+    ];
+    let conditions = slow()
+        .with_delay(Duration::from_millis(50))
+        .with_loss(Loss::Random(0.02));
+    world.network().set_conditions(&conditions);
+    for (here, there) in links {
+        world.connect(here, there).unwrap();
+    }
+    world.run(Duration::from_secs(5));
+    for _ in 0..5 {
+        for (here, there) in links {
+            let changed = |now: Instant, link: &mut Link| link.network_changed(now);
+            world.with_link(here, there, changed).unwrap();
+            world.with_link(there, here, changed).unwrap();
+        }
+        world.run(Duration::from_secs(32));
+    }
+    for (here, there) in links {
+        let stats = world.link(here, there).unwrap().stats();
+        assert!(stats.sessions > 3, "{} sessions", stats.sessions);
+    }
+    let finished = |seen: &Arc<Mutex<Seen>>| seen.lock().unwrap().finished;
+    assert!(world.drive(Duration::from_secs(3600), |_| seen.iter().all(finished)));
+    for (seen, sent) in seen.iter().zip(&streams) {
+        let seen = seen.lock().unwrap();
+        assert!(seen.received == *sent);
+        assert_eq!((seen.downs, seen.restarts), (0, 0));
+    }
+}

@@ -5,7 +5,7 @@ use crate::report::Report;
 use crate::{interop, outside};
 
 /// What shows each line, and where: (line, package, part of the tests' names).
-const TESTS: [(&str, &str, &str); 13] = [
+const TESTS: [(&str, &str, &str); 14] = [
     ("vectors", "telehash-e3x", "vector"),
     ("cipher set 1a", "telehash-e3x", "cs1"),
     ("cipher set 2a", "telehash-e3x", "cs2a"),
@@ -26,6 +26,7 @@ const TESTS: [(&str, &str, &str); 13] = [
         "tests::model",
     ),
     ("renewal under a stream", "telehash-link", "outlives"),
+    ("renewal and outages", "telehash-link", "outage"),
     (
         "every set: link and stream",
         "telehash-link",
