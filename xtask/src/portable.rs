@@ -9,13 +9,15 @@ use crate::report::{Outcome, Report};
 use crate::shell::{cargo, exists, output, root, run as sh};
 
 /// The crates without I/O, which are `no_std` with `alloc`.
-const CORE: [&str; 6] = [
+const CORE: [&str; 8] = [
     "telehash-hashname",
     "telehash-lob",
     "telehash-uri",
     "telehash-e3x",
     "telehash-link",
     "telehash-channel-path",
+    "telehash-channel-peer",
+    "telehash-channel-connect",
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.

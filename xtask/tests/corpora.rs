@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 16] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -20,6 +20,11 @@ const TARGETS: [Target; 14] = [
     ("announcement", telehash_link::fuzzing::announcement),
     ("quic_payloads", telehash_transport_quic::fuzzing::payloads),
     ("two_endpoints", telehash_link::fuzzing::two_endpoints),
+    ("peer_open", telehash_channel_peer::fuzzing::peer_open),
+    (
+        "introduction",
+        telehash_channel_connect::fuzzing::introduction,
+    ),
     ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),
 ];
 

@@ -8,8 +8,8 @@ use telehash_hashname::Path;
 /// hosts, at nobody, or, from elsewhere, at services of our own machine.
 ///
 /// A path of a kind that only an application's own transport knows has no address to judge; whoever
-/// installs such a transport lets it be dialled. Paths through routers and web servers are no
-/// probes' business.
+/// installs such a transport lets it be dialled. A path through a router costs whoever is linked to
+/// that router a handshake, so that may be tried too. Paths through web servers are no probes' business.
 ///
 /// `near` tells that the link's own pipe is a loopback one, so the peer is on this machine too.
 ///
@@ -24,7 +24,8 @@ use telehash_hashname::Path;
 /// ```
 #[must_use]
 pub fn may_probe(path: &Path, near: bool) -> bool {
-    path.socket_addr().map_or(!path.is_known(), |address| {
+    let without_address = !path.is_known() || matches!(path, Path::Peer { .. });
+    path.socket_addr().map_or(without_address, |address| {
         let ip = address.ip().to_canonical();
         let nowhere = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
         !nowhere && !is_special(ip) && (near || !ip.is_loopback())
@@ -91,5 +92,11 @@ mod tests {
             false
         ));
         assert!(!may_probe(&Path::http("http://192.0.2.1/"), true));
+    }
+
+    #[test]
+    fn a_path_through_a_router_may_be_tried() {
+        let router = telehash_hashname::Hashname::from_bytes([7; 32]);
+        assert!(may_probe(&Path::peer(router), false));
     }
 }

@@ -106,11 +106,24 @@ pub enum Dispatch {
     Link(LinkKey, Input),
     /// A stranger proved an identity and asks for a link: accept or refuse.
     Incoming(Incoming),
+    /// A packet between two others, whom we route for: hand it on as it is with
+    /// [`Link::forward`](crate::Link::forward).
+    Forward(LinkKey),
 }
 
 /// What the endpoint learnt of a packet while it looked for its link.
 #[derive(Debug)]
-pub struct Input(pub(crate) InputKind);
+pub struct Input {
+    pub(crate) kind: InputKind,
+    /// The pipe that it counts for, if that is not the one that brought it: a router's.
+    pub(crate) pipe: Option<PipeId>,
+}
+
+impl From<InputKind> for Input {
+    fn from(kind: InputKind) -> Self {
+        Self { kind, pipe: None }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) enum InputKind {
@@ -186,4 +199,6 @@ pub enum DropReason {
     Unwelcome,
     /// One more message of a handshake that already waits.
     Pending,
+    /// For somebody else, from somebody whom it does not concern, or beyond the pair's budget.
+    NotRouted,
 }

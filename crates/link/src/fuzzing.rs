@@ -223,7 +223,7 @@ impl Machine {
                 let options = LinkOptions::default();
                 this.link = this.endpoint.accept(now, incoming.ticket, options).ok();
             }
-            Dispatch::Drop(_) => {}
+            Dispatch::Drop(_) | Dispatch::Forward(_) => {}
         }
     }
 

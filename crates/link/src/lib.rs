@@ -30,6 +30,7 @@ pub mod fuzzing;
 mod handshake;
 mod link;
 mod pipe;
+mod router;
 mod weak_mac;
 
 pub use telehash_e3x::{Instant, Order};
@@ -47,6 +48,7 @@ pub use self::{
         HandshakeError, HandshakeMessage, Insertion, Kind, MAX_AT, MAX_EXTRA_FIELDS,
         MAX_INNER_PACKET, MAX_ROUND_MESSAGES, MAX_TYPE_LEN, MessageSet,
     },
-    link::{Link, LinkOptions, LinkStats, MAX_OFFERED_PROBES, PipeInfo, Transmit},
+    link::{Link, LinkOptions, LinkStats, MAX_OFFERED_PROBES, MAX_RELAYED, PipeInfo, Transmit},
     pipe::{CloakPolicy, PathSource, PipeCapabilities, PipeId, Remote, TransportId},
+    router::*,
 };

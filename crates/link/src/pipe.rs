@@ -2,9 +2,19 @@
 
 use core::{fmt, net::SocketAddr, time::Duration};
 
+use telehash_hashname::Hashname;
+use telehash_lob::cloak;
+
+use crate::config::BASE_DATAGRAM;
+
 /// Index of a transport in [`Config::transports`](crate::Config::transports).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransportId(pub u8);
+
+impl TransportId {
+    /// What carries packets through routers: their links, no transport of the configuration.
+    pub const ROUTERS: Self = Self(u8::MAX);
+}
 
 /// The far end of a pipe, as its transport names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +23,8 @@ pub enum Remote {
     Socket(SocketAddr),
     /// A connection that the transport numbered itself: stream transports.
     Connection(u64),
+    /// Whoever this router reaches for us (channel-types.md, "peer, connect").
+    Router(Hashname),
 }
 
 /// Names a pipe within an endpoint: the transport, and the far end within it.
@@ -34,12 +46,30 @@ impl PipeId {
         }
     }
 
+    /// The pipe through this router.
+    #[must_use]
+    pub const fn router(router: Hashname) -> Self {
+        Self {
+            transport: TransportId::ROUTERS,
+            remote: Remote::Router(router),
+        }
+    }
+
+    /// The router that it leads through, if it is not direct.
+    #[must_use]
+    pub const fn through(&self) -> Option<Hashname> {
+        match self.remote {
+            Remote::Router(router) => Some(router),
+            Remote::Socket(_) | Remote::Connection(_) => None,
+        }
+    }
+
     /// Whether both ends are on this machine, as far as the address tells.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.remote {
             Remote::Socket(address) => address.ip().to_canonical().is_loopback(),
-            Remote::Connection(_) => false,
+            Remote::Connection(_) | Remote::Router(_) => false,
         }
     }
 }
@@ -49,6 +79,7 @@ impl fmt::Display for PipeId {
         match self.remote {
             Remote::Socket(address) => write!(f, "{address}#{}", self.transport.0),
             Remote::Connection(number) => write!(f, "connection {number}#{}", self.transport.0),
+            Remote::Router(router) => write!(f, "router {}", router.short()),
         }
     }
 }
@@ -90,6 +121,14 @@ impl PipeCapabilities {
         cloak: CloakPolicy::Always,
         keepalive: Duration::from_secs(30),
         backpressure: false,
+    };
+
+    /// A pipe through a router: as unreliable as the worse half of the way, and with room for the
+    /// cloak that the router's own pipe puts on.
+    pub const ROUTED: Self = Self {
+        max_packet: BASE_DATAGRAM - cloak::NONCE_LEN,
+        cloak: CloakPolicy::Never,
+        ..Self::DATAGRAM
     };
 }
 

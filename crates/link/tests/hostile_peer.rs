@@ -84,7 +84,7 @@ impl Node {
     fn receive(&mut self, from: PipeId, packet: &[u8]) -> Packets {
         let mut packet = packet.to_vec();
         match self.endpoint.handle(self.now, from, &mut packet) {
-            Dispatch::Drop(_) => return Vec::new(),
+            Dispatch::Drop(_) | Dispatch::Forward(_) => return Vec::new(),
             Dispatch::Link(key, input) => {
                 let (own, link) = self.link.as_mut().unwrap();
                 assert_eq!(*own, key);

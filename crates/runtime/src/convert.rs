@@ -11,10 +11,13 @@ pub(crate) fn to_link(remote: telehash_transport::Remote) -> telehash_link::Remo
     }
 }
 
-pub(crate) fn to_transport(remote: telehash_link::Remote) -> telehash_transport::Remote {
+/// Nothing for a pipe through a router, which no transport knows.
+pub(crate) fn to_transport(remote: telehash_link::Remote) -> Option<telehash_transport::Remote> {
+    use telehash_transport::Remote;
     match remote {
-        telehash_link::Remote::Socket(address) => telehash_transport::Remote::Socket(address),
-        telehash_link::Remote::Connection(number) => telehash_transport::Remote::Connection(number),
+        telehash_link::Remote::Socket(address) => Some(Remote::Socket(address)),
+        telehash_link::Remote::Connection(number) => Some(Remote::Connection(number)),
+        telehash_link::Remote::Router(_) => None,
     }
 }
 

@@ -169,16 +169,18 @@ impl Shared {
     /// A link uses this connection: it is a stranger's no more.
     pub(crate) fn connection_used(&self, pipe: PipeId, key: LinkKey) {
         self.connections().insert(pipe, key);
-        if let Some(transport) = self.transport_of(pipe) {
-            transport.keep(&convert::to_transport(pipe.remote));
+        let remote = convert::to_transport(pipe.remote);
+        if let Some((transport, remote)) = self.transport_of(pipe).zip(remote) {
+            transport.keep(&remote);
         }
     }
 
     /// The link does without this connection: it is closed.
     pub(crate) fn connection_unused(&self, pipe: PipeId) {
         self.connections().remove(&pipe);
-        if let Some(transport) = self.transport_of(pipe) {
-            transport.close_pipe(&convert::to_transport(pipe.remote));
+        let remote = convert::to_transport(pipe.remote);
+        if let Some((transport, remote)) = self.transport_of(pipe).zip(remote) {
+            transport.close_pipe(&remote);
         }
     }
 
@@ -237,8 +239,11 @@ impl Whereabouts for Shared {
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {
+        if let Some(router) = pipe.through() {
+            return Some(Path::peer(router));
+        }
         let transport = self.transport_of(pipe)?;
-        transport.remote_path(&convert::to_transport(pipe.remote))
+        transport.remote_path(&convert::to_transport(pipe.remote)?)
     }
 }
 

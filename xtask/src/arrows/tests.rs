@@ -40,6 +40,8 @@ fn workspace(more: &[(&str, &str)]) -> Vec<String> {
         ),
         ("telehash-transport-quic", &["telehash-transport", "quinn"]),
         ("telehash-channel-path", &["telehash-link"]),
+        ("telehash-channel-peer", &["telehash-link"]),
+        ("telehash-channel-connect", &["telehash-link"]),
         (
             "telehash-runtime",
             &[

@@ -64,7 +64,7 @@ pub(crate) struct World {
 fn address(pipe: PipeId) -> SocketAddr {
     match pipe.remote {
         Remote::Socket(address) => address,
-        Remote::Connection(_) => panic!("there are no connections here"),
+        Remote::Connection(_) | Remote::Router(_) => panic!("there are only addresses here"),
     }
 }
 
@@ -273,7 +273,7 @@ impl Side {
                     .accept(now, incoming.ticket, LinkOptions::default());
                 self.link = Some(accepted.unwrap());
             }
-            Dispatch::Drop(_) => {}
+            Dispatch::Drop(_) | Dispatch::Forward(_) => {}
         }
     }
 

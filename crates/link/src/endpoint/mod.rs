@@ -29,12 +29,13 @@ use crate::{
     event::{InputKind, OpenedMessage, ToEndpoint, TokenOwner},
     handshake::{Kind, MessageSet},
     link::{Clock, Parts, digest},
+    router::Router,
     weak_mac::Claims,
 };
 
 /// Names a link within its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinkKey(u64);
+pub struct LinkKey(pub(crate) u64);
 
 /// One identity in the mesh: finds the link of each packet, and meets strangers.
 ///
@@ -43,27 +44,33 @@ pub struct LinkKey(u64);
 #[derive(Debug)]
 pub struct Endpoint {
     config: Arc<Config>,
-    identity: Arc<Identity>,
+    pub(crate) identity: Arc<Identity>,
     clock: Clock,
     rng: ChaCha20Rng,
-    tokens: HashMap<Token, (LinkKey, TokenOwner)>,
-    links: HashMap<LinkKey, Record>,
-    names: HashMap<Hashname, LinkKey>,
+    pub(crate) tokens: HashMap<Token, (LinkKey, TokenOwner)>,
+    pub(crate) links: HashMap<LinkKey, Record>,
+    pub(crate) names: HashMap<Hashname, LinkKey>,
     half_open: HalfOpenTable,
-    strangers: Strangers,
+    pub(crate) strangers: Strangers,
+    pub(crate) router: Router,
     /// Forged handshakes in cipher sets with weak MACs.
     claims: Claims,
-    welcome: Welcome,
+    pub(crate) welcome: Welcome,
     next_key: u64,
     stats: EndpointStats,
 }
 
+/// Who pays for a handshake that a router handed us: the router, and the friend whom it names.
+pub(crate) type Payer = (Hashname, Option<Hashname>);
+
 /// What the endpoint keeps of a link.
 #[derive(Debug)]
-struct Record {
-    hashname: Hashname,
+pub(crate) struct Record {
+    pub(crate) hashname: Hashname,
     tokens: Vec<Token>,
-    pipes: Vec<PipeId>,
+    pub(crate) pipes: Vec<PipeId>,
+    /// How many of the pipes lead through routers.
+    routed: usize,
 }
 
 /// Which strangers are worth the work of authentication.
@@ -92,6 +99,16 @@ pub struct EndpointStats {
     pub links: usize,
     /// Handshakes that wait for a message or a decision.
     pub half_open: usize,
+    /// Tokens that are bridged for others.
+    pub bridges: usize,
+    /// Pairs whose requests are counted.
+    pub pairs: usize,
+    /// Requests of others that went on to their targets.
+    pub relayed: u64,
+    /// Requests of others that did not.
+    pub not_relayed: u64,
+    /// Packets between others that went on.
+    pub forwarded: u64,
 }
 
 impl Endpoint {
@@ -118,6 +135,7 @@ impl Endpoint {
             names: HashMap::new(),
             half_open: HalfOpenTable::default(),
             strangers,
+            router: Router::default(),
             claims: Claims::default(),
             welcome: Welcome::default(),
             next_key: 0,
@@ -149,15 +167,33 @@ impl Endpoint {
 
     /// Says whose packet this is. Peels only its first block, unless it is a stranger's handshake.
     pub fn handle(&mut self, now: Instant, pipe: PipeId, packet: &mut [u8]) -> Dispatch {
+        self.handle_for(now, pipe, None, packet)
+    }
+
+    /// The same, of a packet that a router handed us: it pays, or the friend whom it names.
+    pub(crate) fn handle_for(
+        &mut self,
+        now: Instant,
+        pipe: PipeId,
+        payer: Option<Payer>,
+        packet: &mut [u8],
+    ) -> Dispatch {
         self.stats.packets += 1;
-        let dispatch = self
-            .dispatch(now, pipe, packet)
-            .unwrap_or_else(Dispatch::Drop);
-        if let Dispatch::Drop(reason) = dispatch {
-            self.stats.dropped += 1;
-            self.stats.throttled += u64::from(reason == DropReason::Throttled);
+        match self.dispatch(now, pipe, payer, packet) {
+            Ok(dispatch) => dispatch,
+            Err(reason) => {
+                self.stats.packets -= 1;
+                self.drop_packet(reason)
+            }
         }
-        dispatch
+    }
+
+    /// Counts a packet that nothing comes of.
+    pub(crate) fn drop_packet(&mut self, reason: DropReason) -> Dispatch {
+        self.stats.packets += 1;
+        self.stats.dropped += 1;
+        self.stats.throttled += u64::from(reason == DropReason::Throttled);
+        Dispatch::Drop(reason)
     }
 
     /// Makes a link to the endpoint with these keys. It stays down until it has a path.
@@ -237,12 +273,14 @@ impl Endpoint {
                 }
             }
             ToEndpoint::AddPipe(pipe) => {
+                record.routed += usize::from(pipe.through().is_some());
                 record.pipes.push(pipe);
                 self.strangers.befriend(pipe);
             }
             ToEndpoint::RemovePipe(pipe) => {
                 if let Some(at) = record.pipes.iter().position(|known| *known == pipe) {
                     record.pipes.swap_remove(at);
+                    record.routed -= usize::from(pipe.through().is_some());
                     self.strangers.unfriend(pipe);
                 }
             }
@@ -255,6 +293,7 @@ impl Endpoint {
             return;
         };
         self.names.remove(&record.hashname);
+        self.router.forget(key);
         for token in &record.tokens {
             self.tokens.remove(token);
         }
@@ -272,36 +311,41 @@ impl Endpoint {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.half_open.expiry()
+        let bridges = self.router.poll_timeout();
+        self.half_open.expiry().into_iter().chain(bridges).min()
     }
 
-    /// Forgets half-open handshakes that waited too long. Spurious calls are harmless.
+    /// Forgets half-open handshakes that waited too long, and bridges that were idle. Spurious calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.half_open.expire(now);
+        self.router.handle_timeout(now);
     }
 
     /// Counters and table sizes.
     #[must_use]
     pub fn stats(&self) -> EndpointStats {
-        EndpointStats {
+        let mut stats = EndpointStats {
             links: self.links.len(),
             half_open: self.half_open.len(),
             ..self.stats
-        }
+        };
+        self.router.count(&mut stats);
+        stats
     }
 
     fn dispatch(
         &mut self,
         now: Instant,
         pipe: PipeId,
+        payer: Option<Payer>,
         packet: &mut [u8],
     ) -> Result<Dispatch, DropReason> {
         let peek = self.peek(now, pipe, packet)?;
         match *peek.head() {
-            [0, 0, ..] => self.dispatch_channel(peek),
+            [0, 0, ..] => self.dispatch_channel(now, pipe, packet.len(), peek),
             [0, 1, csid, ..] => {
                 let csid = Csid::new(csid).ok_or(DropReason::Malformed)?;
-                self.dispatch_message(now, pipe, packet, csid, peek)
+                self.dispatch_message(now, (pipe, payer), packet, csid, peek)
             }
             _ => Err(DropReason::Malformed),
         }
@@ -325,17 +369,25 @@ impl Endpoint {
         })
     }
 
-    fn dispatch_channel(&self, peek: Peek) -> Result<Dispatch, DropReason> {
+    fn dispatch_channel(
+        &mut self,
+        now: Instant,
+        pipe: PipeId,
+        bytes: usize,
+        peek: Peek,
+    ) -> Result<Dispatch, DropReason> {
         let token = token_at(&peek, 2)?;
         match self.tokens.get(&token) {
             Some((key, owner @ (TokenOwner::Local | TokenOwner::LocalHeadOnly))) => {
                 let head_only = *owner == TokenOwner::LocalHeadOnly;
-                Ok(Dispatch::Link(
-                    *key,
-                    Input(InputKind::Channel { peek, head_only }),
-                ))
+                let has_routers = self.links.get(key).is_some_and(|record| record.routed > 0);
+                let pipe = has_routers.then(|| self.routed_pipe(*key, pipe)).flatten();
+                let kind = InputKind::Channel { peek, head_only };
+                Ok(Dispatch::Link(*key, Input { kind, pipe }))
             }
-            _ => Err(DropReason::UnknownToken),
+            Some(_) => Err(DropReason::UnknownToken),
+            None if peek.rounds() < 2 => self.dispatch_bridged(now, pipe, token, bytes),
+            None => Err(DropReason::UnknownToken),
         }
     }
 
@@ -343,7 +395,7 @@ impl Endpoint {
     fn dispatch_message(
         &mut self,
         now: Instant,
-        pipe: PipeId,
+        (pipe, payer): (PipeId, Option<Payer>),
         packet: &mut [u8],
         csid: Csid,
         peek: Peek,
@@ -353,7 +405,7 @@ impl Endpoint {
         }
         let body_start = token_at(&peek, 3)?;
         if let Some((key, TokenOwner::Remote)) = self.tokens.get(&body_start) {
-            return Ok(Dispatch::Link(*key, Input(InputKind::Message(peek))));
+            return Ok(Dispatch::Link(*key, InputKind::Message(peek).into()));
         }
         let waiting = self.half_open.get(&body_start);
         let waiting = waiting.and_then(|entry| entry.identified.as_ref());
@@ -364,7 +416,11 @@ impl Endpoint {
         let Some(local) = self.identity.local(csid).cloned() else {
             return Err(DropReason::UnknownCipherSet);
         };
-        if !self.strangers.admit(now, pipe) {
+        let admitted = match payer {
+            None => self.strangers.admit(now, pipe),
+            Some((router, friend)) => self.strangers.admit_routed(now, router, friend),
+        };
+        if !admitted {
             return Err(DropReason::Throttled);
         }
         self.stats.agreements += 1;
@@ -412,7 +468,7 @@ impl Endpoint {
         if let Some(key) = self.names.get(&hashname) {
             return Ok(Dispatch::Link(
                 *key,
-                Input(InputKind::Opened(Box::new(message))),
+                InputKind::Opened(Box::new(message)).into(),
             ));
         }
         if let Welcome::Only(expected) = &self.welcome
@@ -516,6 +572,7 @@ impl Endpoint {
                 hashname,
                 tokens,
                 pipes,
+                routed: 0,
             },
         );
         self.names.insert(hashname, key);

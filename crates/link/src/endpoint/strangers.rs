@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 
 use telehash_e3x::Instant;
+use telehash_hashname::Hashname;
 
 use crate::{
     PipeId, Remote,
@@ -57,6 +58,22 @@ impl Strangers {
     pub(crate) fn admit(&mut self, now: Instant, pipe: PipeId) -> bool {
         let prefix = Prefix::of(pipe);
         let friend = self.friends.contains_key(&prefix);
+        self.admit_from(now, prefix, friend)
+    }
+
+    /// The same of one that `router` relayed. Routers name senders truly or spoil it for those who
+    /// trust them: whom we are linked to pays for itself, all strangers pay together.
+    pub(crate) fn admit_routed(
+        &mut self,
+        now: Instant,
+        router: Hashname,
+        friend: Option<Hashname>,
+    ) -> bool {
+        let prefix = Prefix::Named(friend.unwrap_or(router), friend.is_some());
+        self.admit_from(now, prefix, friend.is_some())
+    }
+
+    fn admit_from(&mut self, now: Instant, prefix: Prefix, friend: bool) -> bool {
         let shared = if friend {
             &mut self.reserved
         } else {
@@ -167,18 +184,21 @@ impl PrefixBuckets {
     }
 }
 
-/// A /24 or /64, or one connection.
+/// A /24 or /64, one connection, or whom a router speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Prefix {
     V4([u8; 3]),
     V6([u8; 8]),
     Connection(u64),
+    /// A friend behind a router, or a router with all the strangers behind it.
+    Named(Hashname, bool),
 }
 
 impl Prefix {
     fn of(pipe: PipeId) -> Self {
         match pipe.remote {
             Remote::Connection(number) => Self::Connection(number),
+            Remote::Router(router) => Self::Named(router, false),
             Remote::Socket(address) => match address.ip().to_canonical() {
                 IpAddr::V4(ip) => {
                     let [a, b, c, _] = ip.octets();

@@ -114,6 +114,47 @@ impl Flow {
     }
 }
 
+/// Limit: bytes of body that [`Flow::post`] takes, a handshake of the longest keys; more are refused.
+/// What exceeds the packets of the pipe goes as one that may be fragmented.
+pub const MAX_POSTED: usize = 2048;
+
+/// Channels that are nothing but their opening packet.
+impl Flow {
+    /// Sends the opening packet of an unreliable channel and forgets the channel: an answer would be
+    /// dropped. It leaves by the selected pipe; at most [`MAX_PINNED`] wait there.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; all are local.
+    pub fn post(&mut self, open: Open) -> Result<(), OpenError> {
+        let slot = self.lanes.selected().ok_or(OpenError::NoSuchPipe)?;
+        let packet = Packet {
+            head: open.head,
+            body: open.body,
+            ..Packet::default()
+        };
+        if packet.body.len() > MAX_POSTED {
+            return Err(OpenError::TooLarge { quota: MAX_POSTED });
+        }
+        let id = self.ids.allocate().ok_or(OpenError::IdsExhausted)?;
+        let pinned = Pinned {
+            id,
+            kind: Some(open.kind.into_boxed_str()),
+            packet,
+            fill: None,
+        };
+        self.pin(slot, pinned);
+        Ok(())
+    }
+
+    /// Drops a channel without a word to the peer, whoever opened it. What still comes on it is
+    /// dropped too.
+    pub fn forget(&mut self, id: ChannelId) {
+        if let Some(key) = self.table.find(id) {
+            self.remove(key);
+        }
+    }
+}
+
 /// Sending.
 impl Flow {
     /// Sends one packet. On a reliable channel it is one packet of the wire, never cut; on an

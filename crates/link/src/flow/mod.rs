@@ -51,6 +51,7 @@ use telehash_lob::Compression;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use self::fuzz::fuzz_flow;
 pub use self::{
+    api::MAX_POSTED,
     channel::ChannelStats,
     config::{
         ControllerKind, DEFAULT_PEER_WINDOW, ENDED_LINGER, FIRST_RECV_PACKETS, FlowConfig, GIVE_UP,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use telehash_e3x::{Instant, RemoteEphemeral, SessionId, Token};
 use telehash_lob::Compression;
 
-use super::{Link, transmit::Queued};
+use super::{Link, pipes::Pipe, transmit::Queued};
 use crate::{
     ChannelError, DownReason, Event, HandshakeMessage, LinkState, PipeSlot,
     event::{EndpointEvent, ToEndpoint, TokenOwner},
@@ -156,7 +156,9 @@ impl Link {
         if let Some(sent) = sent {
             self.open_in_flow(now, slot, Some(now.saturating_duration_since(sent)));
         }
-        if self.knows_only_from(slot) {
+        // A router that relays handshakes need not relay what follows them: C's do not.
+        let routed = self.pipes.get(slot).is_some_and(Pipe::is_routed);
+        if self.knows_only_from(slot) && !routed {
             self.mark_validated(now, slot);
         } else {
             self.push_event(Event::PipeCandidate(slot));
@@ -189,7 +191,6 @@ impl Link {
         self.stats.sessions += 1;
         self.flow.set_compression(self.agreeable.compression);
         self.head_only = self.agreeable.head_only;
-        self.sessions.mark_head_only(self.head_only);
         self.select_pipe(now);
     }
 

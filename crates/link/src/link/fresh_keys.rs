@@ -245,16 +245,14 @@ impl Sessions {
     fn keep(
         &mut self,
         heard: &RemoteEphemeral,
-        mut session: Box<dyn Session>,
+        session: Box<dyn Session>,
         tokens: LocalTokens,
         offer: Agreeable,
         answer: Option<Vec<u8>>,
     ) {
-        if offer.head_only {
-            session.set_remote_token(heard.head_only_token());
-        }
         self.sides.push(Side {
             token: heard.token(),
+            head_only: heard.head_only_token(),
             ephemeral: None,
             session: Some(session),
             local: Some(tokens),

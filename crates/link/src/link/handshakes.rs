@@ -174,9 +174,13 @@ impl Link {
         slot: PipeSlot,
         plaintext: &[u8],
     ) -> Option<Vec<u8>> {
-        let cloaks = self.pipes.get(slot)?.cloaks();
+        let pipe = self.pipes.get(slot)?;
+        let (cloaks, routed) = (pipe.cloaks(), pipe.is_routed());
         let gap = if cloaks { cloak::NONCE_LEN } else { 0 };
-        let (session, head_only) = self.sessions.session_mut(remote)?;
+        let (_, offered) = self.sessions.session_mut(remote)?;
+        let head_only = offered && !routed;
+        self.sessions.address(remote, head_only);
+        let (session, _) = self.sessions.session_mut(remote)?;
         let overhead = session.overhead();
         let mut packet = vec![0; gap + overhead.head];
         packet.extend_from_slice(plaintext);

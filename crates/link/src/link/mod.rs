@@ -7,6 +7,7 @@ mod fresh_keys;
 mod handshakes;
 mod pipes;
 mod receive;
+mod relay;
 mod sessions;
 mod size;
 mod stats;
@@ -25,11 +26,13 @@ pub(crate) use self::receive::digest;
 use self::{
     control::{Agreeable, Sealed},
     pipes::Pipes,
+    relay::Relayed,
     sessions::Sessions,
     transmit::Queued,
 };
 pub use self::{
     pipes::{MAX_OFFERED_PROBES, PipeInfo},
+    relay::MAX_RELAYED,
     stats::LinkStats,
     transmit::Transmit,
 };
@@ -62,6 +65,8 @@ pub struct Link {
     pipes: Pipes,
     /// Sealed packets that wait for the transport: handshakes, and what did not fit a batch.
     control: VecDeque<(PipeSlot, Queued)>,
+    /// Packets of others that we route for.
+    relayed: Relayed,
     events: VecDeque<Event>,
     to_endpoint: VecDeque<EndpointEvent>,
     state: LinkState,
@@ -152,6 +157,7 @@ impl Link {
             keys,
             pipes: Pipes::default(),
             control: VecDeque::new(),
+            relayed: Relayed::default(),
             events: VecDeque::new(),
             to_endpoint: VecDeque::new(),
             state: LinkState::Down,
@@ -322,6 +328,20 @@ impl Link {
         self.flow.refuse(now, id, error);
     }
 
+    /// Sends the opening packet of an unreliable channel that nothing will come back on; see
+    /// [`Flow::post`].
+    ///
+    /// # Errors
+    /// The link is down, or the packet too large.
+    pub fn post(&mut self, open: Open) -> Result<(), OpenError> {
+        self.flow.post(open)
+    }
+
+    /// Drops a channel without a word to the peer.
+    pub fn forget(&mut self, id: ChannelId) {
+        self.flow.forget(id);
+    }
+
     /// Sends one packet on a channel.
     ///
     /// # Errors
@@ -373,7 +393,7 @@ impl Link {
     }
 
     fn insert_pipe(&mut self, now: Instant, id: PipeId, source: PathSource) -> Option<PipeSlot> {
-        let capabilities = *self.config.transports.get(usize::from(id.transport.0))?;
+        let capabilities = self.capabilities_of(id)?;
         let (slot, replaced) = self.pipes.add(now, id, capabilities, source)?;
         if let Some(old) = replaced {
             self.pipe_left(now, slot, old);

@@ -306,10 +306,18 @@ impl Pipe {
         self.validated && self.standing.is_quiet(now, self.last_heard)
     }
 
-    /// Better kinds are less: where a lost packet holds nothing else up, and congestion is ours to
+    /// Better kinds are less: direct ones, then where a lost packet holds nothing else up, and congestion is ours to
     /// control.
     const fn kind(&self) -> u8 {
-        self.capabilities.reliable as u8 * 2 + self.capabilities.own_congestion_control as u8
+        let capabilities = &self.capabilities;
+        self.is_routed() as u8 * 4
+            + capabilities.reliable as u8 * 2
+            + capabilities.own_congestion_control as u8
+    }
+
+    /// Whether it leads through a router.
+    pub(crate) const fn is_routed(&self) -> bool {
+        self.id.through().is_some()
     }
 }
 
@@ -319,9 +327,12 @@ fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
     let PipeCapabilities {
         reliable,
         own_congestion_control,
+        max_packet,
         ..
     } = capabilities;
-    if reliable || own_congestion_control || id.is_loopback() {
+    if id.through().is_some() {
+        PacketSize::fixed(max_packet)
+    } else if reliable || own_congestion_control || id.is_loopback() {
         PacketSize::fixed(PROVEN_DATAGRAM)
     } else {
         PacketSize::unknown()

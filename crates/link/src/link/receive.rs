@@ -19,7 +19,8 @@ impl Link {
     pub fn handle(&mut self, now: Instant, pipe: PipeId, input: Input, packet: &mut [u8]) {
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += packet.len() as u64;
-        match input.0 {
+        let pipe = input.pipe.unwrap_or(pipe);
+        match input.kind {
             InputKind::Channel { peek, head_only } => {
                 let cloaked = peek.rounds() > 0;
                 let bytes = packet.len();

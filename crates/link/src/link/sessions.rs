@@ -34,6 +34,8 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) token: Token,
+    /// What stands for the same ephemeral on packets that are cloaked only at their head.
+    pub(super) head_only: Token,
     /// None where ephemerals are fresh: it was used up by the session.
     pub(super) ephemeral: Option<RemoteEphemeral>,
     pub(super) session: Option<Box<dyn Session>>,
@@ -121,6 +123,7 @@ impl Sessions {
         let evicted = evicted.map(|at| self.sides.remove(at).token);
         self.sides.push(Side {
             token,
+            head_only: ephemeral.head_only_token(),
             ephemeral: Some(ephemeral.clone()),
             session: None,
             local: None,
@@ -162,23 +165,15 @@ impl Sessions {
         Ok(())
     }
 
-    /// Marks what the active session seals as cloaked only at its head, or as cloaked in full.
-    pub(crate) fn mark_head_only(&mut self, head_only: bool) {
-        let active = self.active;
-        let Some(side) = self
-            .sides
-            .iter_mut()
-            .find(|side| Some(side.token) == active)
-        else {
-            return;
-        };
-        let Some(ephemeral) = &side.ephemeral else {
+    /// Has the session with this ephemeral seal packets to be cloaked only at their head, or in full.
+    pub(crate) fn address(&mut self, token: Token, head_only: bool) {
+        let Some(side) = self.side_mut(token) else {
             return;
         };
         let token = if head_only {
-            ephemeral.head_only_token()
+            side.head_only
         } else {
-            ephemeral.token()
+            side.token
         };
         if let Some(session) = &mut side.session {
             session.set_remote_token(token);

@@ -39,7 +39,10 @@ impl Link {
         buf: &mut Vec<u8>,
         max_segments: usize,
     ) -> Option<Transmit> {
-        self.transmit_control(now, buf).or_else(|| {
+        let first = self
+            .transmit_control(now, buf)
+            .or_else(|| self.transmit_relayed(now, buf, max_segments));
+        first.or_else(|| {
             let active = self.pipes.active()?;
             self.transmit_on(now, active, buf, max_segments)
                 .or_else(|| self.transmit_pinned(now, active, buf, max_segments))
@@ -130,8 +133,11 @@ impl Link {
         } else {
             max_segments.min(1)
         };
-        let (gap, carries) = (pipe.gap(), pipe.datagram());
+        let (gap, carries, routed) = (pipe.gap(), pipe.datagram(), pipe.is_routed());
         let datagram = self.packet_size(slot).min(pipe.allowance());
+        // A router that cloaks for us, or takes the cloak off, does so in full.
+        let session = self.sessions.active_token()?;
+        self.sessions.address(session, self.head_only && !routed);
         let overhead = self.sessions.active()?.overhead();
         let max_plain = datagram.checked_sub(gap + overhead.total())?;
         let (mut segment, mut fragment) = (None, false);
@@ -209,7 +215,7 @@ impl Link {
     }
 
     /// Books what leaves.
-    fn sent(
+    pub(super) fn sent(
         &mut self,
         now: Instant,
         slot: PipeSlot,

@@ -176,6 +176,12 @@ impl Node {
                 }
                 self.settle(now, key, network);
             }
+            Dispatch::Forward(key) => {
+                if let Some(link) = self.links.get_mut(&key) {
+                    link.forward(&packet);
+                }
+                self.settle(now, key, network);
+            }
             Dispatch::Incoming(incoming) => {
                 if !self.app.accept(now, &incoming) {
                     return self.endpoint.refuse(incoming.ticket);

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use telehash_hashname::Hashname;
 use telehash_link::{PipeId, Transmit, TransportId};
 use telehash_transport::{Remote, Transport, TransportEvent, Writable};
 use tokio::sync::Notify;
@@ -183,7 +184,8 @@ impl Parcel {
     }
 
     fn remote(&self) -> Option<Remote> {
-        self.pipe.map(|pipe| convert::to_transport(pipe.remote))
+        self.pipe
+            .and_then(|pipe| convert::to_transport(pipe.remote))
     }
 
     fn rest(&self) -> &[u8] {
@@ -204,11 +206,14 @@ impl Shared {
         let Some(pipe) = parcel.pipe else {
             return Ok(());
         };
+        if let Some(router) = pipe.through() {
+            self.carry(driver, router, parcel);
+            return Ok(());
+        }
         let transport = self.port(pipe.transport).and_then(|port| port.transport());
-        let Some(transport) = transport else {
+        let Some((transport, remote)) = transport.zip(convert::to_transport(pipe.remote)) else {
             return Ok(());
         };
-        let remote = convert::to_transport(pipe.remote);
         let stride = parcel.segment_size.unwrap_or(parcel.buffer.len());
         while !parcel.rest().is_empty() {
             let mut transmit = telehash_transport::Transmit::run(remote, parcel.rest(), stride);
@@ -225,6 +230,23 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Hands the packets of a parcel to the link with a router. What it cannot take is lost on the
+    /// way, as far as the sender can tell.
+    fn carry(self: &Arc<Self>, driver: &Arc<LinkDriver>, router: Hashname, parcel: &Parcel) {
+        let Some(by) = self.link_by_name(&router) else {
+            return;
+        };
+        let stride = parcel.segment_size.unwrap_or(parcel.buffer.len()).max(1);
+        let target = driver.hashname();
+        let _ = by.run(self, |core, _| {
+            for packet in parcel.buffer.chunks(stride) {
+                if let Err(error) = telehash_channel_peer::carry(&mut core.link, target, packet) {
+                    tracing::trace!(peer = %target.short(), router = %router.short(), %error);
+                }
+            }
+        });
     }
 
     /// The packets count as lost on the way; a pipe that is gone is taken off its link.
@@ -250,7 +272,12 @@ impl Shared {
     }
 
     fn waiter(&self, driver: &Arc<LinkDriver>, parcel: Parcel) -> Option<(&Arc<Port>, Waiter)> {
-        let port = self.port(parcel.pipe?.transport)?;
+        let pipe = parcel.pipe?;
+        // What goes through a router takes its turn anywhere.
+        let port = match pipe.through() {
+            Some(_) => self.ports.first()?,
+            None => self.port(pipe.transport)?,
+        };
         let driver = driver.clone();
         Some((port, Waiter { driver, parcel }))
     }

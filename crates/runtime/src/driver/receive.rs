@@ -49,8 +49,15 @@ impl Shared {
     fn handle_batch(self: &Arc<Self>, port: &Port, batch: &mut RecvBatch) {
         let now = self.clock.now();
         let mut routed = Vec::with_capacity(batch.len());
-        let mut overheard = Vec::new();
-        let strangers = self.route(now, port, batch, &mut routed, &mut overheard);
+        let (mut forwarded, mut overheard) = (Vec::new(), Vec::new());
+        let strangers = self.route(
+            now,
+            port,
+            batch,
+            &mut routed,
+            &mut forwarded,
+            &mut overheard,
+        );
         // Stable, so the packets of a link stay in order; nearly always they are in order already.
         if !routed.is_sorted_by_key(|packet| packet.key) {
             routed.sort_by_key(|packet| packet.key);
@@ -76,11 +83,30 @@ impl Shared {
                 None => own.for_each(drop),
             }
         }
+        self.forward(forwarded);
         for stranger in strangers {
             self.meet(stranger);
         }
         for (from, packet) in overheard {
             self.overheard(port, from, &packet);
+        }
+    }
+
+    /// Sends packets between others on their way.
+    fn forward(self: &Arc<Self>, packets: Vec<(LinkKey, &mut [u8])>) {
+        let mut rest = packets.into_iter().peekable();
+        while let Some(key) = rest.peek().map(|(key, _)| *key) {
+            let own = std::iter::from_fn(|| rest.next_if(|(next, _)| *next == key));
+            match self.link_by_key(key) {
+                Some(driver) => {
+                    let _ = driver.run(self, |core, _| {
+                        own.for_each(|(_, packet)| {
+                            core.link.forward(packet);
+                        });
+                    });
+                }
+                None => own.for_each(drop),
+            }
         }
     }
 
@@ -92,6 +118,7 @@ impl Shared {
         port: &Port,
         batch: &'a mut RecvBatch,
         routed: &mut Vec<Routed<'a>>,
+        forwarded: &mut Vec<(LinkKey, &'a mut [u8])>,
         overheard: &mut Vec<(Remote, Vec<u8>)>,
     ) -> Vec<Incoming> {
         let mut strangers = Vec::new();
@@ -113,6 +140,7 @@ impl Shared {
                     packet,
                 }),
                 Dispatch::Incoming(incoming) => strangers.push(incoming),
+                Dispatch::Forward(key) => forwarded.push((key, packet)),
                 Dispatch::Drop(reason) => {
                     tracing::trace!(%pipe, ?reason, "packet dropped");
                     let from = received.remote;

@@ -10,6 +10,7 @@ mod limits;
 mod loss;
 mod old_peers;
 mod pipes;
+mod posts;
 mod script;
 mod traces;
 mod unreliable;

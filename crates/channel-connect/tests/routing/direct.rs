@@ -1,0 +1,99 @@
+//! Moving to a direct way, and back.
+
+use std::time::Duration;
+
+use telehash_hashname::Csid;
+use telehash_link::Open;
+use telehash_netsim::Conditions;
+
+use crate::reach::{around_a_router, talk};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn traffic_moves_to_a_direct_way_once_there_is_one() {
+    for sets in [&[Csid::CS3A][..], &[Csid::CS42, Csid::CS3A]] {
+        let (mut world, [a, b, r]) = around_a_router(1, sets);
+        world.tells_address(a);
+        world.tells_address(b);
+        world.dial_through(a, b, r);
+        assert!(world.drive(SOON, |world| world.is_up(a, b)));
+        assert!(world.drive(SOON, |world| world.is_direct(a, b)), "{sets:?}");
+        let before = world.nodes[r].endpoint.stats().forwarded;
+        talk(&mut world, a, b, 100_000);
+        talk(&mut world, b, a, 100_000);
+        let after = world.nodes[r].endpoint.stats().forwarded;
+        assert!(after - before < 10, "{before} {after}");
+    }
+}
+
+#[test]
+fn a_direct_way_that_dies_under_load_gives_way_to_the_router_and_nothing_is_lost_or_doubled() {
+    for sets in [&[Csid::CS3A][..], &[Csid::CS42, Csid::CS3A]] {
+        let (mut world, [a, b, r]) = around_a_router(2, sets);
+        world.tells_address(a);
+        world.tells_address(b);
+        world
+            .network
+            .set_conditions(&Conditions::perfect().with_delay(Duration::from_millis(20)));
+        world.dial_through(a, b, r);
+        let data: Vec<u8> = (0..1_000_000_usize).map(|n| (n % 241) as u8).collect();
+        assert!(world.drive(SOON, |world| world.is_up(a, b)));
+        // The move to the direct way, its death and its return all come while these are under way.
+        let id = world.with_link(a, b, |now, link| {
+            link.open(now, Open::reliable("bulk")).unwrap()
+        });
+        let (mut written, mut moves) = (0, Vec::new());
+        for step in 0..600 {
+            written += world.with_link(a, b, |now, link| {
+                let next = &data[written..(written + 4000).min(data.len())];
+                link.write(now, id, next).unwrap()
+            });
+            let (from, to) = (world.nodes[a].address, world.nodes[b].address);
+            match step {
+                60 => {
+                    world.network.block(from, to);
+                    world.network.block(to, from);
+                }
+                150 => {
+                    world.network.unblock(from, to);
+                    world.network.unblock(to, from);
+                }
+                _ => {}
+            }
+            world.run(Duration::from_millis(100));
+            let direct = world
+                .way(a, b)
+                .is_some_and(|(pipe, _)| pipe.through().is_none());
+            if moves.last() != Some(&direct) {
+                moves.push(direct);
+            }
+        }
+        assert_eq!(written, data.len());
+        assert!(
+            world.nodes[b].received == data,
+            "{} came",
+            world.nodes[b].received.len()
+        );
+        let expected = [true, false, true];
+        assert!(moves.ends_with(&expected), "{sets:?}: direct {moves:?}");
+    }
+}
+
+#[test]
+fn behind_a_wall_that_nothing_passes_the_router_carries_on_and_the_wall_is_left_alone() {
+    let (mut world, [a, b, r]) = around_a_router(3, &[Csid::CS3A]);
+    world.tells_address(a);
+    world.tells_address(b);
+    let (from, to) = (world.nodes[a].address, world.nodes[b].address);
+    world.network.block(from, to);
+    world.network.block(to, from);
+    world.recorded = Some(Vec::new());
+    world.dial_through(a, b, r);
+    assert!(world.drive(SOON, |world| world.is_up(a, b)));
+    world.run(Duration::from_secs(300));
+    talk(&mut world, a, b, 10_000);
+    let recorded = world.recorded.take().unwrap();
+    let against = recorded.iter().filter(|(id, at, _)| *id == a && *at == to);
+    assert!(against.count() < 40, "attempts end");
+}

@@ -1,0 +1,10 @@
+//! Links through routers, and the move to a direct way, on a simulated network.
+
+mod cloaks;
+mod crowd;
+mod direct;
+mod hostile;
+mod privacy;
+mod reach;
+mod refused;
+mod world;
