@@ -35,11 +35,11 @@ pub enum Accept {
 #[derive(Clone)]
 pub struct AcceptFn(Arc<dyn Fn(Stranger) -> BoxFuture<'static, Decision> + Send + Sync>);
 
-/// An endpoint that proved its identity and asks for a link.
+/// An endpoint that asks for a link. It proved its identity, unless it was only introduced.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stranger {
-    /// Who it is: verified.
+    /// Who it is: verified, or what the keys add up to.
     pub hashname: Hashname,
     /// Its keys and intermediates.
     pub keys: KeySet,
@@ -50,6 +50,9 @@ pub struct Stranger {
     /// Its handshake, with whatever it sent beside its keys: `jwt`, `uri`, messages of the
     /// application.
     pub round: MessageSet,
+    /// A router introduced it: the keys are what it says, and nobody has proved to hold them. The
+    /// answer is a handshake that nobody else can use.
+    pub introduced: bool,
 }
 
 /// What becomes of a stranger.

@@ -52,6 +52,7 @@ pub struct Builder {
     path_config: PathConfig,
     max_links: usize,
     discover: bool,
+    router: bool,
     announce_interval: Duration,
 }
 
@@ -72,6 +73,7 @@ impl Builder {
             path_config: PathConfig::default(),
             max_links: MAX_LINKS,
             discover: false,
+            router: false,
             announce_interval: ANNOUNCE_INTERVAL,
         }
     }
@@ -182,6 +184,12 @@ impl Builder {
         self
     }
 
+    /// Routes for everybody who is linked to us; see [`Mesh::router`]. Off by default.
+    pub fn router(mut self, on: bool) -> Self {
+        self.router = on;
+        self
+    }
+
     /// Time between two announcements, while [`Mesh::discover`] is on; 10 s by default, and never
     /// shorter than [`MIN_ANNOUNCE_INTERVAL`](crate::limits::MIN_ANNOUNCE_INTERVAL).
     pub fn announce_every(mut self, interval: Duration) -> Self {
@@ -206,8 +214,9 @@ impl Builder {
             None => KnownLinks::default(),
         };
         let ports = self.open_transports().await?;
-        let discover = self.discover;
+        let (discover, router) = (self.discover, self.router);
         let mesh = self.start(runtime, &mut rng, identity, state, Arc::new(known), ports);
+        mesh.router(router);
         if discover {
             mesh.discover(true).await?;
         }
@@ -315,6 +324,7 @@ impl Builder {
             door: Door::new(self.accept, self.allowed),
             handlers: self.handlers,
             discovery,
+            routing: Default::default(),
             resolvers: self.resolvers,
             lifecycle: Lifecycle::new(runtime),
             path_config: self.path_config,
@@ -322,6 +332,7 @@ impl Builder {
             connections: Mutex::default(),
         });
         shared.start();
+        shared.use_known_routers();
         tracing::debug!(me = %hashname.short(), transports = shared.ports.len(), "started");
         Mesh::new(shared)
     }

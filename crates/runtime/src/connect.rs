@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use telehash_channel_path::Whereabouts as _;
-use telehash_hashname::{Hashname, LinkJson, Path};
+use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{
-    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, Ticket,
+    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, PipeId,
+    Ticket,
 };
 
 use crate::accept::{Decision, Stranger, Verdict};
@@ -16,6 +17,20 @@ use crate::error::LinkError;
 use crate::events::MeshEvent;
 use crate::limits::{DECISION_TIMEOUT, MAX_PENDING_DIALS};
 use crate::shared::Shared;
+
+/// How a stranger came.
+#[derive(Debug)]
+pub(crate) enum Guest {
+    /// With a handshake, which waits.
+    Handshake(Ticket),
+    /// In the words of a router.
+    Introduced {
+        /// What it says its keys are.
+        keys: KeySet,
+        /// The router.
+        router: Hashname,
+    },
+}
 
 impl Shared {
     /// The link to an endpoint, made if there is none, and its paths dialled.
@@ -29,11 +44,8 @@ impl Shared {
             None => self.make_link(target)?,
         };
         driver.want();
-        let dialable = target
-            .paths
-            .iter()
-            .filter(|path| self.port_for(path).is_some());
-        let paths: Vec<Path> = dialable.take(MAX_PENDING_DIALS).cloned().collect();
+        let mut paths = self.ways_to(target);
+        paths.truncate(MAX_PENDING_DIALS);
         if !paths.is_empty() {
             driver.set_targets(&paths);
         }
@@ -52,11 +64,7 @@ impl Shared {
         if target.keys.hashname() != Some(hashname) {
             return Err(LinkError::WrongKeys(hashname));
         }
-        if !target
-            .paths
-            .iter()
-            .any(|path| self.port_for(path).is_some())
-        {
+        if self.ways_to(target).is_empty() {
             return Err(self.no_path(target));
         }
         self.make_room()?;
@@ -124,29 +132,36 @@ impl Shared {
 
     /// A stranger proved its identity: let it in, ask about it, or leave it without an answer.
     pub(crate) fn meet(self: &Arc<Self>, incoming: Incoming) {
-        match self.door.verdict(&incoming.hashname, &self.known) {
-            Verdict::Accept => self.admit(incoming.hashname, incoming.ticket),
-            Verdict::Refuse => self.turn_away(incoming.hashname, incoming.ticket),
-            Verdict::Ask(_) if !self.door.start_decision(incoming.hashname) => {
-                self.turn_away(incoming.hashname, incoming.ticket);
+        let Incoming {
+            hashname,
+            keys,
+            csid,
+            round,
+            pipe,
+            ticket,
+            ..
+        } = incoming;
+        let stranger = Stranger {
+            hashname,
+            keys,
+            csid,
+            path: self.path_of(pipe),
+            round,
+            introduced: false,
+        };
+        self.receive_guest(stranger, Guest::Handshake(ticket));
+    }
+
+    /// Decides about a stranger.
+    pub(crate) fn receive_guest(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
+        let hashname = stranger.hashname;
+        match self.door.verdict(&hashname, &self.known) {
+            Verdict::Accept => self.admit(hashname, guest),
+            Verdict::Refuse => self.turn_away(hashname, &guest),
+            Verdict::Ask(_) if !self.door.start_decision(hashname) => {
+                self.turn_away(hashname, &guest);
             }
             Verdict::Ask(callback) => {
-                let Incoming {
-                    hashname,
-                    keys,
-                    csid,
-                    round,
-                    pipe,
-                    ticket,
-                    ..
-                } = incoming;
-                let stranger = Stranger {
-                    hashname,
-                    keys,
-                    csid,
-                    path: self.path_of(pipe),
-                    round,
-                };
                 let shared = self.clone();
                 self.spawn(async move {
                     let decision = async move { callback.decide(stranger).await };
@@ -154,36 +169,56 @@ impl Shared {
                     let decision = tokio::time::timeout(DECISION_TIMEOUT, decision).await;
                     shared.door.end_decision(&hashname);
                     match decision {
-                        Ok(Ok(Decision::Accept)) => shared.admit(hashname, ticket),
-                        _ => shared.turn_away(hashname, ticket),
+                        Ok(Ok(Decision::Accept)) => shared.admit(hashname, guest),
+                        _ => shared.turn_away(hashname, &guest),
                     }
                 });
             }
         }
     }
 
-    fn admit(self: &Arc<Self>, hashname: Hashname, ticket: Ticket) {
+    fn admit(self: &Arc<Self>, hashname: Hashname, guest: Guest) {
         if self.make_room().is_err() {
-            return self.turn_away(hashname, ticket);
+            return self.turn_away(hashname, &guest);
         }
         let options = self.options(&hashname);
+        let now = self.clock.now();
         let mut endpoint = self.endpoint();
         if self.lifecycle.is_closing() {
-            return endpoint.refuse(ticket);
-        }
-        match endpoint.accept(self.clock.now(), ticket, options) {
-            Ok((key, link)) => {
-                let driver = self.add_link(endpoint, key, link, false);
-                // The link has an answer to send.
-                let _ = driver.run(self, |_, _| ());
+            if let Guest::Handshake(ticket) = guest {
+                endpoint.refuse(ticket);
             }
-            Err(AcceptError::AlreadyLinked(_) | AcceptError::Expired) => {}
-            Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
+            return;
+        }
+        match guest {
+            Guest::Handshake(ticket) => match endpoint.accept(now, ticket, options) {
+                Ok((key, link)) => {
+                    let driver = self.add_link(endpoint, key, link, false);
+                    // The link has an answer to send.
+                    let _ = driver.run(self, |_, _| ());
+                }
+                Err(AcceptError::AlreadyLinked(_) | AcceptError::Expired) => {}
+                Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
+            },
+            Guest::Introduced { keys, router } => match endpoint.connect(now, &keys, options) {
+                Ok((key, link)) => {
+                    let driver = self.add_link(endpoint, key, link, false);
+                    let _ = driver.run(self, |core, now| {
+                        core.introduced = true;
+                        let pipe = PipeId::router(router);
+                        core.link.add_path(now, pipe, PathSource::Dialed);
+                    });
+                }
+                Err(ConnectError::AlreadyLinked(_)) => {}
+                Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
+            },
         }
     }
 
-    fn turn_away(&self, hashname: Hashname, ticket: Ticket) {
-        self.endpoint().refuse(ticket);
+    fn turn_away(&self, hashname: Hashname, guest: &Guest) {
+        if let Guest::Handshake(ticket) = guest {
+            self.endpoint().refuse(*ticket);
+        }
         tracing::debug!(peer = %hashname.short(), "stranger refused");
         self.events.publish(MeshEvent::StrangerRefused { hashname });
     }

@@ -36,6 +36,10 @@ impl Shared {
         let mut connections = BTreeMap::<TransportId, Vec<Path>>::new();
         let mut wait = Duration::ZERO;
         for path in paths {
+            if let Path::Peer { hn } = path {
+                self.dial_router(driver, hn, source);
+                continue;
+            }
             match self.port_for(&path) {
                 Some((port, transport)) if transport.connects() => {
                     connections.entry(port.id()).or_default().push(path);
@@ -124,7 +128,7 @@ impl Shared {
         }
     }
 
-    fn dialed(
+    pub(crate) fn dialed(
         self: &Arc<Self>,
         driver: &Arc<LinkDriver>,
         path: &Path,

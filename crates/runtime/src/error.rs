@@ -103,6 +103,18 @@ pub enum LinkError {
     /// The hashname alone does not say which keys it stands for.
     #[error("the keys of {} are not known: give its link JSON or URI once", .0.short())]
     KeysUnknown(Hashname),
+    /// No router leads to an endpoint of which only the name is known.
+    #[error(
+        "{} did not answer through {routers} router(s): it may be down, not linked there, or not let \
+         us in; give its link JSON or URI, or another router",
+        .hashname.short()
+    )]
+    NotFound {
+        /// The target.
+        hashname: Hashname,
+        /// How many routers were asked.
+        routers: usize,
+    },
     /// The key that both must use is missing.
     #[error(
         "the key of cipher set {csid} of {} is not known; give its complete link JSON",

@@ -85,13 +85,21 @@ pub enum MeshEvent {
         /// Our path, as it sees it.
         path: Path,
     },
+    /// The traffic of a link goes by this path from now on: that of a router, until there is a direct
+    /// one.
+    PathSelected {
+        /// The peer.
+        hashname: Hashname,
+        /// Where it leads; `None` if its transport cannot describe it.
+        path: Option<Path>,
+    },
     /// An endpoint announced itself on a local network: for the first time, from somewhere else, or
-    /// after a while. Nothing proves that it has these keys, and nothing was sent to it;
+    /// after a while; or asks for a link through a router, and `paths` has that one. Nothing proves that it has these keys, and nothing was sent to it;
     /// [`Mesh::link`](crate::Mesh::link) takes the keys and paths, and finds out.
     Discovered {
         /// Who it is: what the keys add up to.
         hashname: Hashname,
-        /// All of its keys.
+        /// Its keys: all of them, or as far as a handshake has them.
         keys: KeySet,
         /// Where its announcements came from, the latest first.
         paths: Vec<Path>,

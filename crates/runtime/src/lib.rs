@@ -81,6 +81,7 @@ mod link;
 mod mesh;
 mod ping;
 mod resolve;
+mod routing;
 mod shared;
 pub mod state;
 mod target;

@@ -54,6 +54,13 @@ pub const MAX_REDIAL_PAUSE: Duration = Duration::from_secs(60);
 /// How long one dial may take.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an endpoint of which only the name is known is looked for through routers; then linking
+/// to it fails. Limit: routers are asked at most five times meanwhile.
+pub const SEEK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Pause before routers are asked again for an endpoint. It doubles with each time.
+pub const SEEK_PAUSE: Duration = Duration::from_millis(500);
+
 /// Pings that may wait for answers on one link; one more fails at once.
 pub const MAX_PINGS: usize = 16;
 

@@ -31,7 +31,7 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PipeStatus {
-    /// The transport.
+    /// The transport; `router` if the pipe leads through one.
     pub transport: &'static str,
     /// The path that describes its far end.
     pub path: Option<Path>,
@@ -205,8 +205,12 @@ impl Link {
             .driver
             .look(&self.shared, |core| core.link.pipes().collect::<Vec<_>>());
         let status = |info: telehash_link::PipeInfo| {
+            let transport = match info.id.through() {
+                Some(_) => "router",
+                None => self.shared.port(info.id.transport)?.name(),
+            };
             Some(PipeStatus {
-                transport: self.shared.port(info.id.transport)?.name(),
+                transport,
                 path: telehash_channel_path::Whereabouts::path_of(&*self.shared, info.id),
                 active: info.active,
                 validated: info.validated,
@@ -222,6 +226,25 @@ impl Link {
             .into_iter()
             .filter_map(status)
             .collect()
+    }
+
+    /// The router that its traffic goes through now; `None` if it goes directly, or nowhere.
+    #[must_use]
+    pub fn through(&self) -> Option<Hashname> {
+        let look = self.driver.look(&self.shared, |core| {
+            let active = core.link.pipes().find(|pipe| pipe.active);
+            active.and_then(|pipe| pipe.id.through())
+        });
+        look.ok().flatten()
+    }
+
+    /// Routes for this peer from now on, or no longer: it may ask us for anybody whom we are linked
+    /// to, and anybody whom we are linked to may ask us for it. See [`Mesh::router`].
+    ///
+    /// [`Mesh::router`]: crate::Mesh::router
+    pub fn router(&self, on: bool) {
+        let hashname = self.hashname();
+        self.shared.endpoint().router_policy().serve(hashname, on);
     }
 
     /// Counters since the link was made; zeros once closed.

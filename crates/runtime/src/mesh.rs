@@ -108,6 +108,11 @@ impl Mesh {
     /// Completes once the target is resolved and its paths are being dialled, without waiting for
     /// an answer; see [`Link::wait_up`]. The mesh then keeps trying, until [`Link::close`].
     ///
+    /// Routers are ways to it, too: those among its paths, and [those that we
+    /// use](Self::use_router). If nothing but its hashname is known they are asked to introduce us,
+    /// and this completes once it answers, within
+    /// [`SEEK_TIMEOUT`](crate::limits::SEEK_TIMEOUT).
+    ///
     /// Cancel-safe: if the future is dropped, there may be a link already, and nothing else.
     ///
     /// # Errors
@@ -133,8 +138,46 @@ impl Mesh {
             return Err(LinkError::OwnHashname);
         }
         resolve::complete(&mut link, &shared.resolvers).await;
+        if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
+            shared.seek(&link).await?;
+        }
         let driver = shared.connect(&link)?;
         Ok(Link::new(shared.clone(), driver))
+    }
+
+    /// Links to a router and uses it for everybody from now on: to reach those whose own paths do not
+    /// answer or of whom only the hashname is known, and to be reached by those whom our peers tell of
+    /// it. The router has to serve one of both ends; see [`router`](Self::router).
+    ///
+    /// Cancel-safe, as [`link`](Self::link) is.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link).
+    pub async fn use_router(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
+        let link = self.link(to).await?;
+        self.shared().set_default_router(link.hashname(), true);
+        Ok(link)
+    }
+
+    /// Uses this router for everybody no longer. Links that go through it stay as they are.
+    pub fn forget_router(&self, router: &Hashname) {
+        self.shared().set_default_router(*router, false);
+    }
+
+    /// The routers that we use for everybody.
+    #[must_use]
+    pub fn routers(&self) -> Vec<Hashname> {
+        self.shared().routing.defaults().into_iter().collect()
+    }
+
+    /// Routes for everybody who is linked to us, or only for those whom
+    /// [`Link::router`] names, which is nobody by default.
+    ///
+    /// A router hands handshakes from one of its links to another and carries the packets of the
+    /// link that comes of it, as long as the two have no direct way. It sees who talks with whom and
+    /// how much, and can neither read nor alter it.
+    pub fn router(&self, on: bool) {
+        self.shared().endpoint().router_policy().everyone = on;
     }
 
     /// The link to this endpoint, if there is one.

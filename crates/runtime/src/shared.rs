@@ -17,6 +17,7 @@ use crate::events::{EventHub, MeshEvent};
 use crate::handler::Handlers;
 use crate::lifecycle::Lifecycle;
 use crate::resolve::Resolver;
+use crate::routing::Routing;
 use crate::state::{KnownLinks, StateDir};
 
 /// The mesh itself. Locks are taken in the order link, endpoint, directory.
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) handlers: Handlers,
     pub(crate) discovery: Discovery,
+    pub(crate) routing: Routing,
     pub(crate) resolvers: Vec<Arc<dyn Resolver>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) path_config: PathConfig,
@@ -233,9 +235,8 @@ impl Shared {
 impl Whereabouts for Shared {
     fn local_paths(&self) -> Vec<Path> {
         let transports = self.ports.iter().filter_map(|port| port.transport());
-        transports
-            .flat_map(|transport| transport.local_paths())
-            .collect()
+        let direct = transports.flat_map(|transport| transport.local_paths());
+        direct.chain(self.router_paths()).collect()
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use telehash_channel_path::{PathAgent, PathConfig, PathEvent, PingId};
+use telehash_channel_path::{PathAgent, PathConfig, PathEvent, PingId, Whereabouts as _};
 use telehash_link::{
     ChannelError, ChannelEvent, ChannelId, Event, Instant, Link, LinkKey, PipeId, PipeSlot, Remote,
     TransportId,
@@ -16,8 +16,10 @@ use super::effects::{Effects, Opened};
 use super::link_driver::LinkDriver;
 use super::port::Parcel;
 use super::timers::Armed;
+use crate::events::MeshEvent;
 use crate::limits::{MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW};
 use crate::ping::Pong;
+use crate::routing;
 use crate::shared::Shared;
 
 /// The sans-IO core of a link, and what the driver keeps beside it.
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     /// Tasks to be woken once the lock is released.
     pub(super) wakers: Vec<Waker>,
     connections: Vec<(PipeSlot, PipeId)>,
+    /// Nobody has proved that the peer exists, so that the link ends unless it comes up.
+    pub(crate) introduced: bool,
     /// Somebody sends for this link, or it waits for its turn to.
     sending: bool,
     armed: Armed,
@@ -46,6 +50,7 @@ impl Core {
             pings: Vec::new(),
             wakers: Vec::new(),
             connections: Vec::new(),
+            introduced: false,
             sending: false,
             armed: Armed::default(),
         }
@@ -100,13 +105,20 @@ impl Core {
         effects: &mut Effects,
     ) {
         match event {
-            Event::Up => shared.publish_state(driver, None),
-            Event::Down(reason) => shared.publish_state(driver, Some(reason)),
+            Event::Up => {
+                effects.came_up = true;
+                self.introduced = false;
+                shared.publish_state(driver, None);
+            }
+            Event::Down(reason) => {
+                effects.given_up = self.introduced;
+                shared.publish_state(driver, Some(reason));
+            }
             Event::RememberAt(at) => shared.known.remember_at(driver.hashname(), at),
             Event::Channel(event) => self.handle_channel(now, event, effects),
             Event::PipeAdded(slot) => self.pipe_added(slot, shared, driver.key()),
             Event::PipeLost(slot) => self.pipe_lost(now, slot, shared, effects),
-            Event::PipeSelected(slot) => self.traffic_moved(slot, driver),
+            Event::PipeSelected(slot) => self.traffic_moved(slot, shared, driver),
             Event::PipesDoubted => {
                 tracing::debug!(peer = %driver.hashname().short(), "checking every pipe");
             }
@@ -131,10 +143,14 @@ impl Core {
         }
     }
 
-    fn traffic_moved(&self, slot: PipeSlot, driver: &LinkDriver) {
+    fn traffic_moved(&self, slot: PipeSlot, shared: &Shared, driver: &LinkDriver) {
         if let Some(info) = self.link.pipes().find(|pipe| pipe.slot == slot) {
             let (peer, pipe) = (driver.hashname(), info.id);
             tracing::debug!(peer = %peer.short(), %pipe, rtt = ?info.rtt, "traffic goes by");
+            shared.events.publish(MeshEvent::PathSelected {
+                hashname: peer,
+                path: shared.path_of(pipe),
+            });
         }
     }
 
@@ -156,6 +172,20 @@ impl Core {
 
     fn handle_channel(&mut self, now: Instant, event: ChannelEvent, effects: &mut Effects) {
         match event {
+            ChannelEvent::Opened {
+                id,
+                kind,
+                reliable,
+                packet,
+            } if routing::concerns(&kind) => {
+                self.link.forget(id);
+                effects.routing.push(Opened {
+                    id,
+                    kind,
+                    reliable,
+                    packet,
+                });
+            }
             ChannelEvent::Opened {
                 id,
                 kind,

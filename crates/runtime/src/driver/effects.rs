@@ -16,6 +16,12 @@ pub(crate) struct Effects {
     pub(super) wakers: Vec<Waker>,
     /// Channels that the peer opened.
     pub(super) opened: Vec<Opened>,
+    /// What the peer asks of us as a router, or hands us as one.
+    pub(super) routing: Vec<Opened>,
+    /// The link came up: others may wait for it, if it is a router's.
+    pub(super) came_up: bool,
+    /// The link of somebody who was only introduced does not come up.
+    pub(super) given_up: bool,
     /// Paths that the peer offered, to be dialled.
     pub(super) dials: Vec<Path>,
     /// The link lost a pipe: a connection may have to be made anew.
@@ -42,6 +48,15 @@ impl Effects {
         }
         for opened in self.opened {
             shared.channel_opened(driver, opened);
+        }
+        for asked in &self.routing {
+            shared.routing_asked(driver, asked);
+        }
+        if self.came_up {
+            shared.router_came_up(driver);
+        }
+        if self.given_up && !driver.is_wanted() {
+            shared.close_link(driver);
         }
         if !self.dials.is_empty() {
             shared.dial(driver, self.dials, PathSource::Offered);

@@ -1,6 +1,6 @@
 //! Known links: whom this endpoint has met or been told of, and what it makes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -94,6 +94,14 @@ impl KnownLinks {
     #[must_use]
     pub fn all(&self) -> Vec<KnownLink> {
         self.table().links.values().cloned().collect()
+    }
+
+    /// Who is marked as a router.
+    #[must_use]
+    pub fn routers(&self) -> BTreeSet<Hashname> {
+        let table = self.table();
+        let routers = table.links.iter().filter(|(_, known)| known.router);
+        routers.map(|(hashname, _)| *hashname).collect()
     }
 
     /// Whether the endpoint may link to us.

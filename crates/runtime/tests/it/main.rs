@@ -13,6 +13,7 @@ mod linking;
 mod many;
 mod panics;
 mod paths;
+mod routers;
 mod shutdown;
 mod state;
 mod streams_transport;
