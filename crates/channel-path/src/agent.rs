@@ -39,6 +39,9 @@ pub enum Share {
 pub struct PathConfig {
     /// Which of our own paths the peer is told.
     pub share: Share,
+    /// Probe what the peer offers on the loopback interface, even if its own pipe does not show that
+    /// it is on this machine: whoever uses a router on this machine could aim us at services here.
+    pub loopback: bool,
 }
 
 /// What the agent asks its driver about the transports.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use telehash_hashname::Path;
-use telehash_link::{ChannelId, Instant, Link, Packet, PathSource, PipeId, PipeSlot};
+use telehash_link::{ChannelId, Instant, Link, Packet, PathSource, PipeId, PipeInfo, PipeSlot};
 
 use crate::{
     PathAgent, PathEvent, Whereabouts,
@@ -147,9 +147,8 @@ impl PathAgent {
         }
         self.answering.channels.push((id, now + ANSWER_WINDOW));
         let pipes: Vec<_> = link.pipes().collect();
-        let near = pipes
-            .iter()
-            .any(|pipe| pipe.active && pipe.id.is_loopback());
+        let is_here = |pipe: &PipeInfo| pipe.active && pipe.id.is_loopback();
+        let near = self.config.loopback || pipes.iter().any(is_here);
         let mut known = Vec::new();
         for pipe in &pipes {
             let path = whereabouts.path_of(pipe.id);

@@ -66,7 +66,8 @@ pub(crate) enum Command {
         mesh up\n  \
         mesh up --udp 127.0.0.1:0 --accept all --echo --json\n  \
         mesh up --allow 5vq2…  # one more hashname that may link\n  \
-        mesh up --discover --accept ask  # be found on this network, and decide about each")]
+        mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
+        mesh up --router --accept all  # help others to reach each other")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
     #[command(after_help = "Example:\n  mesh status --json")]
@@ -75,7 +76,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         mesh links\n  \
         mesh links add @bob.json --alias bob --trust\n  \
-        mesh links block mallory")]
+        mesh links block mallory\n  \
+        mesh links router home  # reach others through it")]
     Links(Links),
     /// Show who announces itself on this network, without a word to them
     #[command(after_help = "Examples:\n  \
@@ -84,7 +86,9 @@ pub(crate) enum Command {
         mesh discover --json > found; mesh link @found")]
     Discover(Discover),
     /// Link to TARGET, and print its state, paths and round trip
-    #[command(after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5")]
+    #[command(
+        after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link 5vq2… --via @router.json"
+    )]
     Link(LinkArgs),
     /// Measure round trips to TARGET
     #[command(after_help = "Example:\n  mesh ping bob -c 5 -i 0.2")]
@@ -173,6 +177,13 @@ pub(crate) struct Up {
     /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
     #[arg(long)]
     pub(crate) discover: bool,
+    /// Route for everyone who is linked: carry links between those that have no direct way
+    #[arg(long)]
+    pub(crate) router: bool,
+    /// Use this router to reach others and to be reached (may be repeated); known routers are used
+    /// anyway
+    #[arg(long, value_name = "ROUTER")]
+    pub(crate) via: Vec<String>,
 }
 
 /// Where to listen, and to whom.
@@ -220,6 +231,7 @@ impl Up {
             echo: self.echo,
             discovery: true,
             announce: self.discover,
+            router: self.router,
             ..self.listen.listening(true)
         }
     }
@@ -236,6 +248,7 @@ impl Listen {
             echo: false,
             discovery: false,
             announce: false,
+            router: false,
         }
     }
 
@@ -311,6 +324,14 @@ pub(crate) enum LinksAction {
         /// The new alias
         alias: String,
     },
+    /// Use it as a router: to reach others, and to be reached
+    Router {
+        /// Alias, hashname, or unique prefix
+        name: String,
+        /// No longer
+        #[arg(long)]
+        off: bool,
+    },
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
@@ -327,6 +348,10 @@ pub(crate) struct Discover {
 pub(crate) struct LinkArgs {
     /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
     pub(crate) target: String,
+    /// Reach it through this router: then its hashname is enough (a target itself; may be repeated)
+    #[arg(long, value_name = "ROUTER")]
+    #[serde(default)]
+    pub(crate) via: Vec<String>,
     /// Seconds to wait for the link
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub(crate) wait: Duration,

@@ -44,6 +44,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         }
         Command::Link(mut options) => {
             options.target = target::expand(&options.target)?;
+            let via = options.via.iter().map(|router| target::expand(router));
+            options.via = via.collect::<Outcome<_>>()?;
             work(global, Request::Link(options), report).await
         }
         Command::Ping(mut options) => {

@@ -1,5 +1,6 @@
 //! Bringing an endpoint up, and down.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub(crate) struct Listening {
     pub(crate) discovery: bool,
     /// Announce ourselves from the start.
     pub(crate) announce: bool,
+    /// Route for everybody.
+    pub(crate) router: bool,
 }
 
 /// A running endpoint.
@@ -73,6 +76,7 @@ impl Listening {
             echo: false,
             discovery: false,
             announce: false,
+            router: false,
         }
     }
 
@@ -91,7 +95,8 @@ impl Endpoint {
         let streams = Arc::new(Streams::new(listening.echo));
         let mut builder = listen(listening)
             .accept(policy(listening.accept))
-            .discover(listening.announce);
+            .discover(listening.announce)
+            .router(listening.router);
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
         }
@@ -152,13 +157,36 @@ impl Endpoint {
 
     /// Changes the known links. Whoever gets blocked loses its link.
     pub(crate) fn change_links(&self, action: LinksAction) -> Outcome<Record> {
+        let before = self.known().routers();
         let record = links::change(self.known(), Some(self.hashname()), action)?;
+        self.use_routers(&before);
         for link in self.mesh.links() {
             if self.known().trust(&link.hashname()) == Trust::Blocked {
                 link.close();
             }
         }
         Ok(record)
+    }
+}
+
+impl Endpoint {
+    /// Follows a change of who is marked as a router.
+    fn use_routers(&self, before: &BTreeSet<Hashname>) {
+        let now = self.known().routers();
+        for gone in before.difference(&now) {
+            self.mesh.forget_router(gone);
+        }
+        for new in now.difference(before).copied() {
+            let mesh = self.mesh.clone();
+            tokio::spawn(async move {
+                if let Err(error) = mesh.use_router(new).await {
+                    warn(format_args!(
+                        "the router {} is not used: {error}",
+                        new.short()
+                    ));
+                }
+            });
+        }
     }
 }
 

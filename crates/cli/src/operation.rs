@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh::{Hashname, Link, LinkState, WaitError};
+use mesh::{Hashname, Link, LinkState, LinkTarget, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
@@ -41,7 +41,15 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
 
 /// Links to the target, and waits until the link is up. One that does not come up is given up again.
 pub(crate) async fn link_up(endpoint: &Endpoint, target: &str, wait: Duration) -> Outcome<Link> {
-    let target = target::parse(target)?;
+    link_up_to(endpoint, target::parse(target)?, wait).await
+}
+
+/// The same, to a target that was read already.
+pub(crate) async fn link_up_to(
+    endpoint: &Endpoint,
+    target: LinkTarget,
+    wait: Duration,
+) -> Outcome<Link> {
     let before = endpoint.mesh.links();
     let link = endpoint.mesh.link(target).await?;
     let attempt = Attempt {

@@ -28,6 +28,12 @@ pub(crate) enum Record {
     Refused { hashname: String },
     /// A peer says that it sees us there.
     SeenAs { hashname: String, path: String },
+    /// The traffic of a link goes by another path.
+    Way {
+        hashname: String,
+        relayed: bool,
+        path: String,
+    },
     /// An endpoint announced itself on a local network.
     Discover { hashname: String, link: Value },
     /// How many did.

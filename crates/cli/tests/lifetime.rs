@@ -54,6 +54,7 @@ fn the_demo_shows_every_step_and_its_figures() {
         "identities",
         "endpoints",
         "link",
+        "direct",
         "ping",
         "stream",
         "unknown-channel",
@@ -62,9 +63,15 @@ fn the_demo_shows_every_step_and_its_figures() {
     ];
     assert_eq!(steps, expected);
     assert!(demo.iter().all(|line| line["ok"] == true), "{demo:?}");
-    assert_eq!(demo[4]["bytes"], 1 << 20);
-    assert_eq!(demo[5]["answer"], "unknown type");
-    assert_eq!(demo[6]["answers"], 0);
+    let ways = demo[3]["ways"].as_array().unwrap();
+    let starts: Vec<_> = [ways.first(), ways.last()]
+        .into_iter()
+        .map(|way| way.unwrap().as_str().unwrap().split(' ').next().unwrap())
+        .collect();
+    assert_eq!(starts, ["router", "udp4"]);
+    assert_eq!(demo[5]["bytes"], 1 << 20);
+    assert_eq!(demo[6]["answer"], "unknown type");
+    assert_eq!(demo[7]["answers"], 0);
 }
 
 #[test]

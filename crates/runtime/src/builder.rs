@@ -158,6 +158,14 @@ impl Builder {
         self
     }
 
+    /// Tries what peers offer on the loopback interface, even if they came through a router: for
+    /// programs that have several endpoints on one machine. Off by default, since whoever uses a router
+    /// on this machine could aim us at services here.
+    pub fn probe_loopback(mut self, on: bool) -> Self {
+        self.path_config.loopback = on;
+        self
+    }
+
     /// Sets the limits and algorithms of channels and congestion control.
     pub fn flow(mut self, flow: FlowConfig) -> Self {
         self.config.flow = flow;

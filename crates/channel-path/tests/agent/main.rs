@@ -281,3 +281,16 @@ fn what_is_private_is_told_only_if_configured() {
         assert_eq!(dials(&world.events[0]).len(), told, "{share:?}");
     }
 }
+
+#[test]
+fn loopback_paths_are_probed_for_a_peer_elsewhere_only_if_that_is_configured() {
+    for (configured, expected) in [(false, 0), (true, 1)] {
+        let mut config = PathConfig::default();
+        config.loopback = configured;
+        let mut world = World::linked_with(config, &["192.0.2.1:1"], &["192.0.2.2:2"]);
+        world.run(SECOND * 2);
+        world.offer(1, &paths(&[udp("127.0.0.1:53")]));
+        world.run(SECOND);
+        assert_eq!(dials(&world.events[0]).len(), expected, "{configured}");
+    }
+}

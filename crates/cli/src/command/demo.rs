@@ -8,8 +8,9 @@ mod world;
 use std::time::{Duration, Instant};
 
 use mesh::prelude::*;
-use mesh::{ChannelError, CipherSets, Identity, generate_identity};
+use mesh::{ChannelError, CipherSets, Events, Identity, Path, generate_identity};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use self::world::World;
 use crate::args::Demo;
@@ -31,7 +32,10 @@ pub(crate) async fn run(options: &Demo, report: &mut Report) -> Outcome {
     let mut demo = Steps { report };
     let (ann, bob) = demo.step("identities", async { identities() }).await?;
     let mut world = demo.step("endpoints", World::up(ann, bob)).await?;
+    let mut events = world.ann.events();
     let link = demo.step("link", link(&world)).await?;
+    demo.step("direct", direct(&world, &link, &mut events))
+        .await?;
     demo.step("ping", ping(&link)).await?;
     demo.step(
         "stream",
@@ -81,20 +85,43 @@ fn identities() -> Outcome<((Identity, Identity), Figures)> {
     Ok(((ann, bob), figures))
 }
 
+/// Nothing is known of bob but his hashname, and that the router knows him.
 async fn link(world: &World) -> Outcome<(Link, Figures)> {
-    let link = world.ann.link(world.bob.uri()).await?;
+    let link = world.ann.link(world.bob.hashname()).await?;
     link.wait_up(PATIENCE).await.map_err(Failure::unreachable)?;
-    let path = link
-        .pipes()
-        .into_iter()
-        .find(|pipe| pipe.active)
-        .and_then(|pipe| pipe.path);
     let csid = link.csid().map(|csid| csid.to_string());
-    let figures = figures([
-        ("cipher_set", csid.into()),
-        ("path", path.as_ref().map(show_path).into()),
-    ]);
+    let figures = figures([("cipher_set", csid.into())]);
     Ok((link, figures))
+}
+
+/// The link came up through the router, and moves to a direct path.
+async fn direct(world: &World, link: &Link, events: &mut Events) -> Outcome<((), Figures)> {
+    let moved = timeout(PATIENCE, ways(link.hashname(), events)).await;
+    let ways = moved.map_err(|_| Failure::failed("the link stays with the router"))?;
+    let carried = world.router.stats().endpoint.forwarded;
+    let ways: Vec<_> = ways.iter().map(show_path).collect();
+    Ok((
+        (),
+        figures([
+            ("ways", ways.into()),
+            ("packets_through_router", carried.into()),
+        ]),
+    ))
+}
+
+/// The paths of a link, up to the first direct one.
+async fn ways(peer: Hashname, events: &mut Events) -> Vec<Path> {
+    let mut ways = Vec::new();
+    while let Some(event) = events.next().await {
+        let MeshEvent::PathSelected { hashname, path } = event else {
+            continue;
+        };
+        ways.extend(path.filter(|_| hashname == peer));
+        if !matches!(ways.last(), None | Some(Path::Peer { .. })) {
+            break;
+        }
+    }
+    ways
 }
 
 async fn ping(link: &Link) -> Outcome<((), Figures)> {
@@ -123,11 +150,13 @@ async fn unknown_channel(link: &Link) -> Outcome<((), Figures)> {
     }
 }
 
-/// Both ends close in order, and nothing is left.
+/// All of them close in order, and nothing is left.
 async fn close(world: &World, link: &Link) -> Outcome<((), Figures)> {
     world.ann.close().await;
     world.bob.close().await;
-    match link.is_closed() && world.ann.links().is_empty() && world.bob.links().is_empty() {
+    world.router.close().await;
+    let meshes = [&world.ann, &world.bob, &world.router];
+    match link.is_closed() && meshes.iter().all(|mesh| mesh.links().is_empty()) {
         true => Ok(((), Figures::new())),
         false => Err(Failure::failed("a link is left over")),
     }

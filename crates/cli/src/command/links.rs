@@ -56,6 +56,13 @@ pub(crate) fn change(
         }
         LinksAction::Trust { name } => set_trust(known, own, &name, Trust::Trusted)?,
         LinksAction::Block { name } => set_trust(known, own, &name, Trust::Blocked)?,
+        LinksAction::Router { name, off } => {
+            let hashname = known.find(&name)?;
+            refuse_own(own, hashname)?;
+            known.get(&hashname).ok_or_else(|| not_known(&name))?;
+            known.set_router(hashname, !off)?;
+            hashname
+        }
         LinksAction::Rename { name, alias } => {
             let hashname = known.find(&name)?;
             known.get(&hashname).ok_or_else(|| not_known(&name))?;
@@ -129,6 +136,7 @@ fn known_record(known: &KnownLink) -> KnownRecord {
         hashname: known.link.hashname.to_string(),
         alias: known.alias.clone(),
         trust: trust.to_owned(),
+        router: known.router,
         paths: known.link.paths.iter().map(show_path).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh::{Link, PipeStatus};
+use mesh::{Link, Path, PipeStatus};
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
@@ -51,9 +51,16 @@ pub(crate) fn describe(endpoint: &Endpoint, link: &Link) -> LinkRecord {
         reason: None,
         csid: link.csid().map(|csid| csid.to_string()),
         rtt_ms: rtt.filter(|_| up).map(milliseconds),
+        way: active.filter(|_| up).map(way),
         loss: loss.filter(|_| up),
         paths: pipes.iter().map(describe_path).collect(),
     }
+}
+
+/// How traffic goes by this pipe, in one word.
+fn way(pipe: &PipeStatus) -> String {
+    let relayed = matches!(pipe.path, Some(Path::Peer { .. }));
+    if relayed { "relayed" } else { "direct" }.to_owned()
 }
 
 fn describe_path(pipe: &PipeStatus) -> PathRecord {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh::{DownReason, Events, MeshEvent};
+use mesh::{DownReason, Events, MeshEvent, Path};
 
 use crate::access::place;
 use crate::args::{Global, Up};
@@ -19,12 +19,17 @@ use crate::target;
 pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Outcome {
     let targets = options.link.iter().map(|target| target::expand(target));
     let targets = targets.collect::<Outcome<Vec<_>>>()?;
+    let routers = options.via.iter().map(|router| target::expand(router));
+    let routers = routers.collect::<Outcome<Vec<_>>>()?;
     let place = place(global)?;
     let endpoint = Arc::new(Endpoint::up(&place, &options.listening()).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready()).await?;
+        for router in routers {
+            endpoint.mesh.use_router(target::parse(&router)?).await?;
+        }
         for target in targets {
             endpoint.mesh.link(target::parse(&target)?).await?;
         }
@@ -123,6 +128,14 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
             hashname: hashname.to_string(),
             path: show_path(&path),
         }),
+        MeshEvent::PathSelected { hashname, path } => {
+            let path = path.as_ref()?;
+            Some(Record::Way {
+                hashname: hashname.to_string(),
+                relayed: matches!(path, Path::Peer { .. }),
+                path: show_path(path),
+            })
+        }
         MeshEvent::Discovered {
             hashname,
             keys,
@@ -159,6 +172,7 @@ fn bare(hashname: String, state: &str) -> LinkRecord {
         reason: None,
         csid: None,
         rtt_ms: None,
+        way: None,
         loss: None,
         paths: Vec::new(),
     }

@@ -61,7 +61,9 @@ impl From<LinkError> for Failure {
         match error {
             LinkError::Target(error) => error.into(),
             LinkError::OwnHashname => Self::usage(error),
-            LinkError::KeysUnknown(_) | LinkError::NoPath { .. } => Self::unreachable(error),
+            LinkError::KeysUnknown(_) | LinkError::NoPath { .. } | LinkError::NotFound { .. } => {
+                Self::unreachable(error)
+            }
             error => Self::failed(error),
         }
     }

@@ -5,11 +5,12 @@ use std::fmt;
 use mesh::Path;
 use serde::{Deserialize, Serialize};
 
-/// A path in few words: `udp4 192.0.2.1:42424`, or its JSON if it has no address.
+/// A path in few words: `udp4 192.0.2.1:42424`, `router` and its hashname, or its JSON.
 pub(crate) fn show_path(path: &Path) -> String {
-    match path.socket_addr() {
-        Some(address) => format!("{} {address}", path.kind()),
-        None => path.to_string(),
+    match (path.socket_addr(), path) {
+        (Some(address), _) => format!("{} {address}", path.kind()),
+        (None, Path::Peer { hn }) => format!("router {hn}"),
+        (None, _) => path.to_string(),
     }
 }
 
@@ -29,6 +30,9 @@ pub(crate) struct LinkRecord {
     pub(crate) csid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) rtt_ms: Option<f64>,
+    /// `direct`, or `relayed` by a router.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) way: Option<String>,
     /// Share of the bytes sent that was lost, from 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) loss: Option<f64>,
@@ -62,6 +66,9 @@ pub(crate) struct KnownRecord {
     pub(crate) alias: Option<String>,
     /// `unknown`, `trusted` or `blocked`.
     pub(crate) trust: String,
+    /// It is used as a router.
+    #[serde(default)]
+    pub(crate) router: bool,
     pub(crate) paths: Vec<String>,
 }
 
@@ -76,6 +83,9 @@ impl fmt::Display for LinkRecord {
         }
         if let Some(csid) = &self.csid {
             write!(f, " cs{csid}")?;
+        }
+        if let Some(way) = &self.way {
+            write!(f, " {way}")?;
         }
         if let Some(rtt) = self.rtt_ms {
             write!(f, " rtt {rtt:.3} ms")?;
@@ -111,6 +121,9 @@ impl fmt::Display for KnownRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let alias = self.alias.as_deref().unwrap_or("-");
         write!(f, "{} {alias:<16} {:<8}", self.hashname, self.trust)?;
+        if self.router {
+            f.write_str(" router")?;
+        }
         match self.paths.as_slice() {
             [] => f.write_str(" no path"),
             paths => write!(f, " {}", paths.join(", ")),
@@ -132,6 +145,7 @@ mod tests {
             reason: None,
             csid: Some("3a".into()),
             rtt_ms: Some(0.25),
+            way: Some("direct".into()),
             loss: None,
             paths: vec![PathRecord {
                 path: "udp4 127.0.0.1:1".into(),
@@ -148,8 +162,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
-        let shown =
-            "abc up cs3a rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
+        let shown = "abc up cs3a direct rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
         assert_eq!(record.to_string(), shown);
     }
 }

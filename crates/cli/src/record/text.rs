@@ -25,6 +25,7 @@ impl fmt::Display for Record {
                 "refused {hashname}; to let it in: mesh links trust {hashname}, or mesh up --allow"
             ),
             Self::SeenAs { hashname, path } => write!(f, "{} sees us at {path}", short(hashname)),
+            Self::Way { hashname, path, .. } => write!(f, "{} goes by {path}", short(hashname)),
             Self::Discover { hashname, link } => discovered(f, hashname, link),
             Self::Discovered { found: 0, seconds } => write!(
                 f,

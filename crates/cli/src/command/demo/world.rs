@@ -1,4 +1,4 @@
-//! Two endpoints: ann, who dials, and bob, who lets nobody but ann in.
+//! Two endpoints that know nothing but a router: ann, who dials, and bob, who lets nobody but ann in.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use mesh::{Decision, Identity};
 use tokio::sync::mpsc;
 
 use super::echo::{self, Echoed};
-use super::{Figures, figures};
-use crate::failure::Outcome;
+use super::{Figures, PATIENCE, figures};
+use crate::failure::{Failure, Outcome};
 use crate::record::show_path;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -19,6 +19,7 @@ const ECHOES: usize = 4;
 
 /// Everybody in the demo.
 pub(super) struct World {
+    pub(super) router: Mesh,
     pub(super) ann: Mesh,
     pub(super) bob: Mesh,
     /// What bob says of the streams that he echoed.
@@ -26,15 +27,23 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Brings both up, on free UDP ports of the loopback interface.
+    /// Brings all of them up, on free UDP ports of the loopback interface, and links both to the router.
     pub(super) async fn up(ann: Identity, bob: Identity) -> Outcome<(Self, Figures)> {
         let (sender, echoes) = mpsc::channel(ECHOES);
         let sender = Arc::new(sender);
+        let router = mesh::builder()
+            .udp(LOOPBACK)
+            .accept(Accept::None)
+            .allow(ann.hashname())
+            .allow(bob.hashname())
+            .build()
+            .await?;
         let bob = mesh::builder()
             .udp(LOOPBACK)
             .identity(bob)
             .allow(ann.hashname())
             .accept(Accept::ask(|_| async { Decision::Refuse }))
+            .probe_loopback(true)
             .on_stream(move |stream| echo::serve(stream, sender.clone()))
             .build()
             .await?;
@@ -42,10 +51,30 @@ impl World {
             .udp(LOOPBACK)
             .identity(ann)
             .accept(Accept::None)
+            .probe_loopback(true)
             .build()
             .await?;
+        for mesh in [&ann, &bob] {
+            let link = mesh.use_router(router.local_link_json()).await?;
+            link.wait_up(PATIENCE).await.map_err(Failure::unreachable)?;
+        }
+        // It serves bob: whoever is linked to it may ask for him.
+        let served = router.get(&bob.hashname());
+        served
+            .ok_or_else(|| Failure::failed("the router has no link to bob"))?
+            .router(true);
         let paths = |mesh: &Mesh| mesh.local_paths().iter().map(show_path).collect::<Vec<_>>();
-        let figures = figures([("ann", paths(&ann).into()), ("bob", paths(&bob).into())]);
-        Ok((Self { ann, bob, echoes }, figures))
+        let figures = figures([
+            ("router", paths(&router).into()),
+            ("ann", paths(&ann).into()),
+            ("bob", paths(&bob).into()),
+        ]);
+        let world = Self {
+            router,
+            ann,
+            bob,
+            echoes,
+        };
+        Ok((world, figures))
     }
 }
