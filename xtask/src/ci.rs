@@ -25,7 +25,8 @@ pub(crate) fn run() -> Result<()> {
     report.step("vectors", vectors::check);
     report.step("interop", interop::run);
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
-    roads::steps(&mut report);
+    roads::ROADS.steps(&mut report);
+    roads::NAT.steps(&mut report);
     report.finish()
 }
 

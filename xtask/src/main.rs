@@ -59,6 +59,13 @@ enum Command {
         #[command(flatten)]
         inside: roads::Inside,
     },
+    /// The `mesh` program behind NATs, which a router introduces; as root, a minute
+    Nat {
+        /// Parts of scenarios' names; all scenarios when there is none
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        inside: roads::Inside,
+    },
     /// Fuzz every target (or those named) for a while each
     Fuzz {
         /// Targets; all of them when none is named
@@ -104,9 +111,13 @@ fn main() -> Result<()> {
         Command::Interop => interop::run(),
         Command::EndToEnd { bytes } => endtoend::run(bytes),
         Command::Roads { scenarios, inside } if inside.is_set() => {
-            roads::inside(&inside, &scenarios)
+            roads::ROADS.inside(&inside, &scenarios)
         }
-        Command::Roads { scenarios, .. } => roads::run(&scenarios),
+        Command::Roads { scenarios, .. } => roads::ROADS.run(&scenarios),
+        Command::Nat { scenarios, inside } if inside.is_set() => {
+            roads::NAT.inside(&inside, &scenarios)
+        }
+        Command::Nat { scenarios, .. } => roads::NAT.run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Bench => bench::run(),
         Command::Leakage => leakage::run(),

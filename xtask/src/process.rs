@@ -48,7 +48,7 @@ impl JsonChild {
         &self,
         what: &str,
         limit: Duration,
-        wanted: impl Fn(&Value) -> bool,
+        mut wanted: impl FnMut(&Value) -> bool,
     ) -> Result<Value> {
         let deadline = Instant::now() + limit;
         loop {

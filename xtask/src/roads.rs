@@ -11,6 +11,7 @@ mod enclosure;
 mod endpoint;
 mod flood;
 mod mtu;
+mod nat;
 mod net;
 mod roaming;
 mod router;
@@ -27,7 +28,7 @@ use std::{env, thread};
 use anyhow::{Result, ensure};
 
 use self::enclosure::Enclosure;
-use self::world::World;
+use self::world::{Place, World};
 use crate::report::{Outcome, Report};
 use crate::shell;
 
@@ -37,15 +38,45 @@ pub(crate) use self::enclosure::Inside;
 #[derive(Clone, Copy)]
 struct Scenario {
     name: &'static str,
-    run: fn(&World) -> Result<String>,
+    run: Run,
+}
+
+#[derive(Clone, Copy)]
+enum Run {
+    /// On three hosts around a router.
+    Around(fn(&World) -> Result<String>),
+    /// Behind two NATs.
+    Behind(nat::Kind, nat::Kind, fn(&nat::Nats) -> Result<String>),
 }
 
 const fn scenario(name: &'static str, run: fn(&World) -> Result<String>) -> Scenario {
-    Scenario { name, run }
+    Scenario {
+        name,
+        run: Run::Around(run),
+    }
 }
 
-/// Each lane's scenarios follow one another; the lanes run at the same time. Those that only wait have lanes of their
-/// own, and those that need a processor share two.
+/// Scenarios that one command runs.
+pub(crate) struct Plan {
+    /// The command.
+    name: &'static str,
+    /// Each lane's scenarios follow one another; the lanes run at the same time.
+    lanes: &'static [&'static [Scenario]],
+}
+
+/// What happens to roads.
+pub(crate) const ROADS: Plan = Plan {
+    name: "roads",
+    lanes: &LANES,
+};
+
+/// Through NATs.
+pub(crate) const NAT: Plan = Plan {
+    name: "nat",
+    lanes: &nat::LANES,
+};
+
+/// Those that only wait have lanes of their own, and those that need a processor share two.
 const LANES: [&[Scenario]; 6] = [
     &[
         scenario("UDP is cut under a stream, and comes back", cut::run),
@@ -74,56 +105,64 @@ const LANES: [&[Scenario]; 6] = [
     &[scenario("the dialer sleeps 90 s, TCP", stopped::dialer_tcp)],
 ];
 
-/// Runs the scenarios whose names contain one of `parts`, or all.
-pub(crate) fn run(parts: &[String]) -> Result<()> {
-    let mut report = Report::new("roads");
-    add(&mut report, parts)?;
-    report.finish()
-}
+impl Plan {
+    /// Runs the scenarios whose names contain one of `parts`, or all.
+    pub(crate) fn run(&self, parts: &[String]) -> Result<()> {
+        let mut report = Report::new(self.name);
+        self.add(&mut report, parts)?;
+        report.finish()
+    }
 
-/// Adds a step for each scenario.
-pub(crate) fn steps(report: &mut Report) {
-    if let Err(error) = add(report, &[]) {
-        report.step("roads", || Outcome::Failed(format!("{error:#}")));
+    /// Adds a step for each scenario.
+    pub(crate) fn steps(&self, report: &mut Report) {
+        if let Err(error) = self.add(report, &[]) {
+            report.step(self.name, || Outcome::Failed(format!("{error:#}")));
+        }
+    }
+
+    fn add(&self, report: &mut Report, parts: &[String]) -> Result<()> {
+        enclosure::check()?;
+        let program = shell::mesh_program()?;
+        println!("==> {}", self.name);
+        Enclosure::start(self.name, &program, parts)?.report(report)
+    }
+
+    /// What runs in the enclosure: the scenarios of all lanes.
+    pub(crate) fn inside(&self, inside: &Inside, parts: &[String]) -> Result<()> {
+        let wanted = |scenario: &&Scenario| {
+            parts.is_empty() || parts.iter().any(|part| scenario.name.contains(part))
+        };
+        ensure!(
+            self.lanes.concat().iter().any(|scenario| wanted(&scenario)),
+            "no scenario has one of these in its name: {}",
+            parts.join(", ")
+        );
+        enclosure::settle()?;
+        thread::scope(|scope| {
+            for (number, lane) in self.lanes.iter().enumerate() {
+                scope.spawn(move || {
+                    for (place, scenario) in lane.iter().enumerate().filter(|(_, it)| wanted(it)) {
+                        let start = Instant::now();
+                        let name = format!("{number}{place}");
+                        let outcome = scenario.play(inside.program(), name);
+                        enclosure::tell(scenario.name, &outcome, start.elapsed());
+                    }
+                });
+            }
+        });
+        enclosure::tell_end();
+        Ok(())
     }
 }
 
-fn add(report: &mut Report, parts: &[String]) -> Result<()> {
-    enclosure::check()?;
-    let program = shell::mesh_program()?;
-    println!("==> roads");
-    Enclosure::start(&program, parts)?.report(report)
-}
-
-/// What runs in the enclosure: the scenarios of all lanes.
-pub(crate) fn inside(inside: &Inside, parts: &[String]) -> Result<()> {
-    let wanted = |scenario: &&Scenario| {
-        parts.is_empty() || parts.iter().any(|part| scenario.name.contains(part))
-    };
-    ensure!(
-        LANES.concat().iter().any(|scenario| wanted(&scenario)),
-        "no scenario has one of these in its name: {}",
-        parts.join(", ")
-    );
-    enclosure::settle()?;
-    thread::scope(|scope| {
-        for (number, lane) in LANES.iter().enumerate() {
-            scope.spawn(move || {
-                for (place, scenario) in lane.iter().enumerate().filter(|(_, it)| wanted(it)) {
-                    let start = Instant::now();
-                    let outcome = play(inside.program(), &format!("{number}{place}"), *scenario);
-                    enclosure::tell(scenario.name, &outcome, start.elapsed());
-                }
-            });
+impl Scenario {
+    fn play(self, program: &Path, name: String) -> Result<String> {
+        let place = Place::new(program, name)?;
+        match self.run {
+            Run::Around(run) => run(&World::new(place)?),
+            Run::Behind(a, b, run) => run(&nat::Nats::new(place, a, b)?),
         }
-    });
-    enclosure::tell_end();
-    Ok(())
-}
-
-fn play(program: &Path, name: &str, scenario: Scenario) -> Result<String> {
-    let world = World::new(program, name)?;
-    (scenario.run)(&world)
+    }
 }
 
 /// What something may take that should take `limit`: a machine of a CI has other things to do.

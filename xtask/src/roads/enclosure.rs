@@ -18,7 +18,8 @@ use crate::report::{Outcome, Report};
 use crate::shell;
 
 /// What has to be installed: (program, Debian's package).
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
+    ("conntrack", "conntrack"),
     ("ip", "iproute2"),
     ("kill", "procps"),
     ("mount", "mount"),
@@ -77,11 +78,11 @@ pub(super) fn check() -> Result<()> {
 
 impl Enclosure {
     /// Starts this program inside.
-    pub(super) fn start(program: &Path, parts: &[String]) -> Result<Self> {
+    pub(super) fn start(plan: &str, program: &Path, parts: &[String]) -> Result<Self> {
         let mut command = unshare();
         command
             .arg(env::current_exe()?)
-            .args(["roads", "--inside"])
+            .args([plan, "--inside"])
             .arg(program)
             .arg("--")
             .args(parts);

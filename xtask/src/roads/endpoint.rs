@@ -11,8 +11,8 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
-use super::net::Host;
-use super::world::World;
+use super::net::{Host, Namespace};
+use super::world::{Place, World};
 use crate::endtoend::mesh::at_file;
 use crate::process::{self, JsonChild};
 
@@ -35,25 +35,25 @@ impl Endpoint {
     /// Starts one on `host` which listens on all its addresses with these transports (`udp`, `tcp`, …); `words` are
     /// further ones of the command line.
     pub(super) fn start(
-        world: &World,
-        host: &Host,
+        place: &Place,
+        host: &Namespace,
         name: &str,
         transports: &[&str],
         words: &[OsString],
     ) -> Result<Self> {
-        let state = world.path(name);
-        let mut command = host.command(&world.program);
+        let state = place.path(name);
+        let mut command = host.command(&place.program);
         command
             .args(["up", "--echo", "--json", "--state"])
             .arg(&state);
         command.args(listen(transports)).args(words);
         let child = JsonChild::start(format!("mesh up ({name})"), &mut command)?;
         let ready = child.expect("that it is ready", LIMIT, |line| line["event"] == "ready")?;
-        let link = world.path(&format!("{name}-link.json"));
+        let link = place.path(&format!("{name}-link.json"));
         fs::write(&link, ready["link"].to_string())?;
         Ok(Self {
             child,
-            program: world.program.clone(),
+            program: place.program.clone(),
             state,
             ready,
             link,
@@ -62,7 +62,8 @@ impl Endpoint {
 
     /// One that accepts everybody.
     pub(super) fn accepting(world: &World, host: &Host, transports: &[&str]) -> Result<Self> {
-        Self::start(world, host, "open", transports, &accept("all"))
+        let host = &host.namespace;
+        Self::start(&world.place, host, "open", transports, &accept("all"))
     }
 
     /// `@file` with its link JSON.
@@ -109,6 +110,23 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Waits until its links to these are up, in whatever order.
+    pub(super) fn expect_links<const N: usize>(&self, hashnames: [&str; N]) -> Result<()> {
+        let mut missing = hashnames.to_vec();
+        self.child.expect("the links", LIMIT, |line| {
+            if line["event"] == "link" && line["state"] == "up" {
+                missing.retain(|hashname| line["hashname"] != *hashname);
+            }
+            missing.is_empty()
+        })?;
+        Ok(())
+    }
+
+    /// Ends it without a word.
+    pub(super) fn kill(self) -> Result<()> {
+        self.signal("KILL")
+    }
+
     /// The path that its one link sends on, in words.
     pub(super) fn active_path(&self) -> Result<String> {
         let done = process::finish(self.ask("status").arg("--json"), LIMIT)?;
@@ -119,6 +137,17 @@ impl Endpoint {
         let active = paths.and_then(|paths| paths.iter().find(|path| path["active"] == true));
         let path = active.and_then(|path| path["path"].as_str());
         Ok(path.unwrap_or("none").to_owned())
+    }
+
+    /// What its status says of its link to this hashname.
+    pub(super) fn status_of(&self, hashname: &str) -> Result<Value> {
+        let done = process::finish(self.ask("status").arg("--json"), LIMIT)?;
+        ensure!(done.code == Some(0), "status: {}", done.last_error_line());
+        let lines = done.json_lines();
+        let link = lines
+            .into_iter()
+            .find(|line| line["event"] == "link" && line["hashname"] == hashname);
+        link.context("the status tells of no such link")
     }
 
     /// Whether one ping through it to `hashname` was answered, which is tried for up to `limit`.

@@ -1,6 +1,6 @@
 //! Hosts around a router, each a network namespace with the programs `ip` and `nsenter`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -124,7 +124,8 @@ impl Host {
 }
 
 impl Namespace {
-    fn add(name: &str) -> Result<Self> {
+    /// Makes it; `name` is unique.
+    pub(super) fn add(name: &str) -> Result<Self> {
         shell::output(Command::new("ip").args(["netns", "add", name]))?;
         let namespace = Self(name.to_owned());
         namespace.ip("link set dev lo up")?;
@@ -136,6 +137,29 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["-n", &self.0]).args(words.split(' '));
         shell::output(&mut command)?;
+        Ok(())
+    }
+
+    /// Joins it with another: `own` here and `there` over there are the ends of one cable.
+    pub(super) fn connect(&self, own: &str, other: &Self, there: &str) -> Result<()> {
+        self.ip(&format!(
+            "link add {own} type veth peer name {there} netns {}",
+            other.0
+        ))?;
+        self.ip(&format!("link set dev {own} up"))?;
+        other.ip(&format!("link set dev {there} up"))
+    }
+
+    /// Lets it forward packets.
+    pub(super) fn forward(&self) -> Result<()> {
+        join(self.inside(|| {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("could not make a router")
+        }))
+    }
+
+    /// Runs `nft` with these commands.
+    pub(super) fn nft(&self, commands: &str) -> Result<()> {
+        shell::output(self.command("nft").arg(commands))?;
         Ok(())
     }
 

@@ -1,11 +1,9 @@
 //! The router between the hosts: it forwards, counts, and makes trouble in silence, as a bad network does.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::net::{Host, Namespace, join};
+use super::net::{Host, Namespace};
 use crate::shell;
 
 /// The least MTU that IPv6 promises, and what the router counts long packets by.
@@ -48,27 +46,26 @@ pub(super) struct Passed {
 impl Router {
     /// Makes a router of a namespace.
     pub(super) fn new(namespace: Namespace) -> Result<Self> {
-        join(namespace.inside(|| {
-            fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("could not make a router")
-        }))?;
-        let router = Self { namespace };
-        router.nft(TABLE)?;
-        Ok(router)
+        namespace.forward()?;
+        namespace.nft(TABLE)?;
+        Ok(Self { namespace })
     }
 
     /// Drops every UDP packet, in both directions.
     pub(super) fn cut_udp(&self) -> Result<()> {
-        self.nft("add rule inet roads cut meta l4proto udp drop")
+        self.namespace
+            .nft("add rule inet roads cut meta l4proto udp drop")
     }
 
     /// Drops nothing any more.
     pub(super) fn mend(&self) -> Result<()> {
-        self.nft("flush chain inet roads cut")
+        self.namespace.nft("flush chain inet roads cut")
     }
 
     /// Keeps from now on to itself what it would say by ICMP.
     pub(super) fn say_nothing(&self) -> Result<()> {
-        self.nft("add rule inet roads quiet meta l4proto icmp drop")
+        self.namespace
+            .nft("add rule inet roads quiet meta l4proto icmp drop")
     }
 
     /// Takes only packets of up to the least MTU to `host`. A smaller MTU of the interface would bound what comes from
@@ -97,11 +94,6 @@ impl Router {
             tcp: bytes("passed_tcp").context("nft lists no counter of TCP")?,
             long: bytes("passed_long").context("nft lists no counter of long packets")?,
         })
-    }
-
-    fn nft(&self, commands: &str) -> Result<()> {
-        shell::output(self.namespace.command("nft").arg(commands))?;
-        Ok(())
     }
 }
 

@@ -111,7 +111,13 @@ fn anonymous(world: &World, transport: &str, noise: Noise) -> Result<String> {
 
 fn closed(world: &World, transport: &str) -> Result<Endpoint> {
     let host = &world.net.listener;
-    Endpoint::start(world, host, "closed", &[transport], &accept("none"))
+    Endpoint::start(
+        &world.place,
+        &host.namespace,
+        "closed",
+        &[transport],
+        &accept("none"),
+    )
 }
 
 /// Noise, then a link from an identity that nobody knows; returns what came back.
@@ -146,10 +152,10 @@ fn control(world: &World, transport: &str) -> Result<String> {
 }
 
 fn link(world: &World, server: &Endpoint) -> Result<bool> {
-    let mut link = world.net.stranger.command(&world.program);
+    let mut link = world.net.stranger.command(&world.place.program);
     link.arg("link")
         .arg("--id")
-        .arg(world.path("stranger.json"));
+        .arg(world.place.path("stranger.json"));
     link.arg(server.target()).args(["--wait", WAIT]);
     Ok(process::finish(&mut link, LIMIT)?.code == Some(0))
 }

@@ -48,7 +48,13 @@ fn sleep(world: &World, sleeper: &Sleeper, transport: &str) -> Result<String> {
     let net = &world.net;
     let listener = Endpoint::accepting(world, &net.listener, &[transport])?;
     let words: [OsString; 2] = ["--link".into(), listener.target()];
-    let dialer = Endpoint::start(world, &net.dialer, "dialer", &[transport], &words)?;
+    let dialer = Endpoint::start(
+        &world.place,
+        &net.dialer.namespace,
+        "dialer",
+        &[transport],
+        &words,
+    )?;
     dialer.expect_link(listener.hashname()?)?;
     let sleeping = match sleeper {
         Sleeper::Listener => &listener,

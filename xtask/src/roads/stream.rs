@@ -88,9 +88,11 @@ impl Stream {
         bytes: u64,
         rate: u64,
     ) -> Result<Self> {
-        let mut pipe = host.command(&world.program);
+        let mut pipe = host.command(&world.place.program);
         pipe.arg("pipe").args(endpoint::listen(transports));
-        pipe.arg("--id").arg(world.path("dialer.json")).arg(target);
+        pipe.arg("--id")
+            .arg(world.place.path("dialer.json"))
+            .arg(target);
         Self::start(&mut pipe, bytes, rate)
     }
 

@@ -1,4 +1,4 @@
-//! What every scenario starts with: its own network, and a folder.
+//! What every scenario starts with: a folder, and mostly a network of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,38 @@ use super::net::Net;
 /// Where scenarios keep their files: in memory, and gone with the enclosure.
 pub(super) const FOLDER: &str = "/run/roads";
 
-/// One scenario's surroundings.
-pub(super) struct World {
+/// What every scenario has: a name of its own, and a folder.
+pub(super) struct Place {
     /// The `mesh` program.
     pub(super) program: PathBuf,
-    /// Three hosts around a router.
-    pub(super) net: Net,
+    /// No other scenario has it.
+    pub(super) name: String,
     folder: PathBuf,
 }
 
+/// The surroundings of those with one network.
+pub(super) struct World {
+    pub(super) place: Place,
+    /// Three hosts around a router.
+    pub(super) net: Net,
+}
+
 impl World {
-    /// Makes them; no other scenario may have the same name.
-    pub(super) fn new(program: &Path, name: &str) -> Result<Self> {
-        let folder = Path::new(FOLDER).join(name);
+    /// Makes its network.
+    pub(super) fn new(place: Place) -> Result<Self> {
+        let net = Net::new(&place.name)?;
+        Ok(Self { place, net })
+    }
+}
+
+impl Place {
+    /// Makes its folder; no other scenario may have the same name.
+    pub(super) fn new(program: &Path, name: String) -> Result<Self> {
+        let folder = Path::new(FOLDER).join(&name);
         fs::create_dir(&folder)?;
         Ok(Self {
             program: program.to_owned(),
-            net: Net::new(name)?,
+            name,
             folder,
         })
     }

@@ -38,7 +38,7 @@ pub(super) fn steps(report: &mut Report) {
         report.step(line, || passed(package, filter));
     }
     report.step("interop", interop::run);
-    roads::steps(report);
+    roads::ROADS.steps(report);
     report.step("beside other libraries", || peers::beside(&PAIRS));
     report.step("fuzz", || {
         fuzz::run(&TARGETS.map(str::to_owned), FUZZ_SECONDS)
