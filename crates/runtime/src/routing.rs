@@ -1,6 +1,7 @@
 //! Routers: those that reach others for us, and what we do as one (channel-types.md, "peer,
 //! connect").
 
+mod reflexive;
 mod requests;
 mod seek;
 
@@ -145,7 +146,7 @@ impl Shared {
     }
 
     /// Tells every peer how we may be reached now.
-    fn tell_paths(self: &Arc<Self>) {
+    pub(super) fn tell_paths(self: &Arc<Self>) {
         for driver in self.links() {
             let _ = driver.run(self, |core, now| {
                 if core.link.state() == LinkState::Up {

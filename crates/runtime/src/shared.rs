@@ -162,9 +162,10 @@ impl Shared {
         }
     }
 
-    pub(crate) fn seen_as(&self, driver: &LinkDriver, path: Path) {
+    pub(crate) fn seen_as(self: &Arc<Self>, driver: &LinkDriver, path: Path) {
         let hashname = driver.hashname();
         tracing::debug!(peer = %hashname.short(), %path, "the peer sees us at");
+        self.router_sees_us(driver, &path);
         self.events.publish(MeshEvent::SeenAs { hashname, path });
     }
 
@@ -236,7 +237,14 @@ impl Whereabouts for Shared {
     fn local_paths(&self) -> Vec<Path> {
         let transports = self.ports.iter().filter_map(|port| port.transport());
         let direct = transports.flat_map(|transport| transport.local_paths());
-        direct.chain(self.router_paths()).collect()
+        let mut paths: Vec<Path> = direct.collect();
+        for path in self.reflexive_paths() {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths.extend(self.router_paths());
+        paths
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {

@@ -36,6 +36,8 @@ pub(crate) struct LinkDriver {
     redials: Arc<AtomicUsize>,
     /// The paths that the application named last.
     targets: Mutex<Vec<Target>>,
+    /// Where the peer sees us, an address of each kind at most.
+    seen_as: Mutex<Vec<Path>>,
 }
 
 /// A path that the application named.
@@ -106,7 +108,24 @@ impl LinkDriver {
             connecting: Arc::default(),
             redials: Arc::default(),
             targets: Mutex::default(),
+            seen_as: Mutex::default(),
         }
+    }
+
+    /// The peer sees us at this address: the only one of its kind.
+    pub(crate) fn note_seen_as(&self, path: &Path) {
+        let mut seen_as = self.lock_seen_as();
+        seen_as.retain(|old| old.kind() != path.kind());
+        seen_as.push(path.clone());
+    }
+
+    /// Where the peer sees us.
+    pub(crate) fn seen_as(&self) -> Vec<Path> {
+        self.lock_seen_as().clone()
+    }
+
+    fn lock_seen_as(&self) -> MutexGuard<'_, Vec<Path>> {
+        self.seen_as.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The right to dial the link's paths again, unless somebody does.
