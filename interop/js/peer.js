@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 // A live telehash-js peer for the interoperability matrix. It binds to 127.0.0.1 only, unless it is told otherwise.
 //
-//   node peer.js listen [--cs 3a] [--transport udp4] [--link-out FILE]
+//   node peer.js listen [--cs 3a] [--transport udp4] [--link-out FILE] [--route] [--via FILE]
 //   node peer.js dial --link FILE [--cs 3a] [--transport udp4] [--identity FILE] [--tests link,path,stream,unknown]
-//                     [--bytes 40000] [--timeout 15000]
+//                     [--bytes 40000] [--timeout 15000] [--via FILE]
 //   node peer.js discover [--cs 3a]
 //
 // discover binds to all addresses and broadcasts: run it in a network namespace. It announces itself every second, and
 // links to whoever announces itself.
 //
 // --transport is the only one that the endpoint has: udp4 or tcp4.
+// --route has it route for everybody; --via has it use the router with this link JSON. Then `dial` takes nothing but
+// the hashname from its --link.
 // --identity takes an identity file instead of making an identity with --cs.
 //
 // Standard output carries one JSON object a line and nothing else:
@@ -42,9 +44,13 @@ const EXTENSIONS = {
   path: require('telehash/ext/path.js'),
   stream: require('telehash/ext/stream.js'),
 };
+/** As a router, or through one. */
+const ROUTING = { peer: require('telehash/ext/peer.js') };
 const TRANSPORTS = { udp4: require('telehash-udp4'), tcp4: require('telehash-tcp4') };
 /** The library never sends a lost open again, and it reports a link before its peer has seen its last handshake. */
 const SETTLE_MS = 200;
+/** And later than that through a router. */
+const ROUTED_SETTLE_MS = 500;
 /** The library announces once a call. */
 const ANNOUNCE_MS = 1000;
 
@@ -75,7 +81,8 @@ async function start(options, ip = '127.0.0.1') {
   const mesh = await new Promise((resolve, reject) => {
     const { transport } = options;
     if (!TRANSPORTS[transport]) throw new Error(`there is no transport ${transport}`);
-    const extensions = { ...EXTENSIONS, [transport]: TRANSPORTS[transport] };
+    const routing = options.route || options.via ? ROUTING : {};
+    const extensions = { ...EXTENSIONS, ...routing, [transport]: TRANSPORTS[transport] };
     telehash.mesh({ id, ip, extensions }, (error, up) => (up ? resolve(up) : reject(error)));
   });
   const observer = {
@@ -96,11 +103,23 @@ function linkJson(mesh, type) {
   return { hashname, keys, paths: [{ type, ip: '127.0.0.1', port }] };
 }
 
+/** Links to the router in a file and uses it. */
+async function useRouter(mesh, file, timeout) {
+  const router = mesh.link(JSON.parse(fs.readFileSync(file, 'utf8')));
+  if (!router) throw new Error(`no link to the router: ${mesh.err}`);
+  await within(timeout, 'linking to the router', new Promise((resolve) => router.status((down) => down || resolve())));
+  mesh.router(router, true);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return router;
+}
+
 // ---------------------------------------------------------------------------------------------------------- listen
 
 async function listen(options) {
   const mesh = await start(options);
   mesh.accept = (from) => mesh.link(from);
+  if (options.route) mesh.router(true);
+  if (options.via) await useRouter(mesh, options.via, Number(options.timeout));
   mesh.stream((link, open, accept) => echo(link, accept()));
   const link = linkJson(mesh, options.transport);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
@@ -218,11 +237,16 @@ function within(ms, what, promise) {
 async function dial(options) {
   const timeout = Number(options.timeout);
   const mesh = await start(options);
-  const link = mesh.link(JSON.parse(fs.readFileSync(options.link, 'utf8')));
+  let target = JSON.parse(fs.readFileSync(options.link, 'utf8'));
+  if (options.via) {
+    const router = await useRouter(mesh, options.via, timeout);
+    target = { hashname: target.hashname, paths: [{ type: 'peer', hn: router.hashname }] };
+  }
+  const link = mesh.link(target);
   if (!link) throw new Error(`no link: ${mesh.err}`);
   const up = new Promise((resolve) => link.status((down) => down || resolve()));
   await within(timeout, 'linking', up);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await new Promise((resolve) => setTimeout(resolve, options.via ? ROUTED_SETTLE_MS : SETTLE_MS));
 
   let failed = false;
   for (const test of options.tests.split(',')) {
@@ -251,6 +275,8 @@ const { values: options, positionals } = parseArgs({
     tests: { type: 'string', default: 'link,path,stream,unknown' },
     bytes: { type: 'string', default: '40000' },
     timeout: { type: 'string', default: '15000' },
+    route: { type: 'boolean', default: false },
+    via: { type: 'string' },
   },
 });
 const command = { listen, discover, dial }[positionals[0]];

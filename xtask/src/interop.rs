@@ -3,6 +3,7 @@
 
 mod lan;
 mod ours;
+mod routed;
 mod table;
 mod theirs;
 
@@ -120,6 +121,7 @@ pub(crate) fn run() -> Result<()> {
                 ours::dial_them(&programs, case, &mut table);
             }
             lan::discover(&programs, &mut table);
+            routed::route(&programs, &mut table);
         }
         Err(error) => table.skip_untried(&format!("{error:#}")),
     }
@@ -171,6 +173,7 @@ fn planned() -> Vec<Row> {
         ));
     }
     rows.extend(lan::rows());
+    rows.extend(routed::rows());
     rows
 }
 
