@@ -180,6 +180,20 @@ impl Mesh {
         self.shared().endpoint().router_policy().everyone = on;
     }
 
+    /// Asks `decide` about each request to route that is not helped anyway: whether the first may be
+    /// helped to reach the second. Both directions of a link are requests of their own.
+    ///
+    /// It is called while packets wait, so it has to be quick, and may not call the mesh.
+    ///
+    /// ```no_run
+    /// # fn example(mesh: &telehash_runtime::Mesh, team: std::collections::BTreeSet<telehash_hashname::Hashname>) {
+    /// mesh.on_route(move |from, to| team.contains(from) && team.contains(to));
+    /// # }
+    /// ```
+    pub fn on_route(&self, decide: impl Fn(&Hashname, &Hashname) -> bool + Send + Sync + 'static) {
+        self.shared().endpoint().router_policy().decide_by(decide);
+    }
+
     /// The link to this endpoint, if there is one.
     #[must_use]
     pub fn get(&self, hashname: &Hashname) -> Option<Link> {

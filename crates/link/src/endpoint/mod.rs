@@ -53,6 +53,8 @@ pub struct Endpoint {
     half_open: HalfOpenTable,
     pub(crate) strangers: Strangers,
     pub(crate) router: Router,
+    /// Pipes through routers, of all links together.
+    routed: usize,
     /// Forged handshakes in cipher sets with weak MACs.
     claims: Claims,
     pub(crate) welcome: Welcome,
@@ -70,7 +72,7 @@ pub(crate) struct Record {
     tokens: Vec<Token>,
     pub(crate) pipes: Vec<PipeId>,
     /// How many of the pipes lead through routers.
-    routed: usize,
+    pub(crate) routed: usize,
 }
 
 /// Which strangers are worth the work of authentication.
@@ -136,6 +138,7 @@ impl Endpoint {
             half_open: HalfOpenTable::default(),
             strangers,
             router: Router::default(),
+            routed: 0,
             claims: Claims::default(),
             welcome: Welcome::default(),
             next_key: 0,
@@ -273,14 +276,18 @@ impl Endpoint {
                 }
             }
             ToEndpoint::AddPipe(pipe) => {
-                record.routed += usize::from(pipe.through().is_some());
+                let routed = usize::from(pipe.through().is_some());
+                record.routed += routed;
+                self.routed += routed;
                 record.pipes.push(pipe);
                 self.strangers.befriend(pipe);
             }
             ToEndpoint::RemovePipe(pipe) => {
                 if let Some(at) = record.pipes.iter().position(|known| *known == pipe) {
                     record.pipes.swap_remove(at);
-                    record.routed -= usize::from(pipe.through().is_some());
+                    let routed = usize::from(pipe.through().is_some());
+                    record.routed -= routed;
+                    self.routed -= routed;
                     self.strangers.unfriend(pipe);
                 }
             }
@@ -294,6 +301,7 @@ impl Endpoint {
         };
         self.names.remove(&record.hashname);
         self.router.forget(key);
+        self.routed -= record.routed;
         for token in &record.tokens {
             self.tokens.remove(token);
         }
@@ -380,8 +388,10 @@ impl Endpoint {
         match self.tokens.get(&token) {
             Some((key, owner @ (TokenOwner::Local | TokenOwner::LocalHeadOnly))) => {
                 let head_only = *owner == TokenOwner::LocalHeadOnly;
-                let has_routers = self.links.get(key).is_some_and(|record| record.routed > 0);
-                let pipe = has_routers.then(|| self.routed_pipe(*key, pipe)).flatten();
+                let pipe = match self.routed {
+                    0 => None,
+                    _ => self.routed_pipe(*key, pipe),
+                };
                 let kind = InputKind::Channel { peek, head_only };
                 Ok(Dispatch::Link(*key, Input { kind, pipe }))
             }

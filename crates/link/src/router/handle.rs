@@ -110,8 +110,9 @@ impl Endpoint {
     /// The pipe that a packet of this link counts for: that of a router, if it came by one of the
     /// router's own and the link has a pipe through that router.
     pub(crate) fn routed_pipe(&self, key: LinkKey, pipe: PipeId) -> Option<PipeId> {
-        let pipes = &self.links.get(&key)?.pipes;
-        if pipes.contains(&pipe) {
+        let record = self.links.get(&key)?;
+        let pipes = &record.pipes;
+        if record.routed == 0 || pipes.contains(&pipe) {
             return None;
         }
         let is_way = |router: &PipeId| {

@@ -1,6 +1,7 @@
 //! Whom an endpoint routes for.
 
-use alloc::collections::BTreeSet;
+use alloc::{collections::BTreeSet, sync::Arc};
+use core::fmt;
 
 use telehash_hashname::Hashname;
 
@@ -22,12 +23,16 @@ pub const MAX_SERVED: usize = 65_536;
 /// assert!(policy.allows(&stranger, &ours) && policy.allows(&ours, &stranger));
 /// assert!(!policy.allows(&stranger, &other));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct RouterPolicy {
     /// Everybody who is linked here is served.
     pub everyone: bool,
     served: BTreeSet<Hashname>,
+    decides: Option<Arc<Decides>>,
 }
+
+/// Decides whether the first may be helped to reach the second.
+type Decides = dyn Fn(&Hashname, &Hashname) -> bool + Send + Sync;
 
 impl RouterPolicy {
     /// Serves everybody who is linked here.
@@ -48,10 +53,34 @@ impl RouterPolicy {
         }
     }
 
+    /// Asks this about every request that is not helped anyway: whether the first may be helped to
+    /// reach the second. In place of what was asked before.
+    pub fn decide_by(
+        &mut self,
+        decides: impl Fn(&Hashname, &Hashname) -> bool + Send + Sync + 'static,
+    ) {
+        self.decides = Some(Arc::new(decides));
+    }
+
     /// Whether `from` may be helped to reach `to`.
     #[must_use]
     pub fn allows(&self, from: &Hashname, to: &Hashname) -> bool {
-        self.everyone || self.served.contains(from) || self.served.contains(to)
+        let decided = || {
+            self.decides
+                .as_ref()
+                .is_some_and(|decides| decides(from, to))
+        };
+        self.everyone || self.served.contains(from) || self.served.contains(to) || decided()
+    }
+}
+
+impl fmt::Debug for RouterPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouterPolicy")
+            .field("everyone", &self.everyone)
+            .field("served", &self.served)
+            .field("decides", &self.decides.is_some())
+            .finish()
     }
 }
 
@@ -75,6 +104,16 @@ mod tests {
         policy.serve(name(0), false);
         policy.serve(name(MAX_SERVED), true);
         assert!(policy.allows(&outsider, &name(MAX_SERVED)));
+    }
+
+    #[test]
+    fn who_is_not_served_is_decided_about() {
+        let mut policy = RouterPolicy::default();
+        policy.serve(name(3), true);
+        policy.decide_by(|from, to| (*from, *to) == (name(1), name(2)));
+        assert!(policy.allows(&name(1), &name(2)));
+        assert!(!policy.allows(&name(2), &name(1)));
+        assert!(policy.allows(&name(2), &name(3)));
     }
 
     #[test]

@@ -155,6 +155,19 @@ async fn nobody_is_routed_for_unless_the_router_serves_one_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_application_may_decide_about_each_request() {
+    let trio = Trio::new(false).await;
+    trio.router.router(false);
+    let both = BTreeSet::from([trio.ann.hashname(), trio.bob.hashname()]);
+    trio.router
+        .on_route(move |from, to| both.contains(from) && both.contains(to));
+    let link = trio.ann.link(trio.bob.hashname()).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    echoes(&link).await;
+    trio.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_looked_for_in_vain_is_given_up_after_a_while() {
     let trio = Trio::new(false).await;
     let start = tokio::time::Instant::now();
