@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 17] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -26,6 +26,9 @@ const TARGETS: [Target; 16] = [
         telehash_channel_connect::fuzzing::introduction,
     ),
     ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),
+    ("tcp_endpoint", |data| {
+        telehash_link::fuzzing::tcp_endpoint(data, telehash_transport_tcp::MAX_STRANGER_PACKET);
+    }),
 ];
 
 fn fuzz() -> &'static Path {

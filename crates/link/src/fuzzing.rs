@@ -1,5 +1,7 @@
 //! Bodies of the fuzz targets: whatever the bytes say, nothing panics and the promises hold.
 
+mod byte_stream;
+
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
@@ -8,6 +10,7 @@ use rand_core::SeedableRng;
 use telehash_e3x::{CipherSets, Identity};
 use telehash_hashname::{Csid, Hashname, Path};
 
+pub use self::byte_stream::tcp_endpoint;
 use crate::{
     Announcement, ChannelEvent, ChannelId, Config, Dispatch, Endpoint, Event, Instant, Link,
     LinkKey, LinkOptions, Neighbours, Open, Packet, PathSource, PipeId, TransportId,

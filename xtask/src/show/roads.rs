@@ -26,7 +26,12 @@ const TESTS: [(&str, &str, &str); 5] = [
 ];
 
 /// What is fuzzed here, and how long.
-const TARGETS: [&str; 3] = ["tcp_inbound", "quic_payloads", "announcement"];
+const TARGETS: [&str; 4] = [
+    "tcp_inbound",
+    "tcp_endpoint",
+    "quic_payloads",
+    "announcement",
+];
 const FUZZ_SECONDS: u64 = 20;
 
 /// What TCP and QUIC are measured beside, and the share of its MB/s that we reach at least.
