@@ -68,6 +68,10 @@ fn status_link_and_ping_work_through_the_running_endpoint() {
     assert_eq!(status[0]["links"], 1);
     assert_eq!(status[1]["hashname"], them.ready["hashname"]);
     assert_eq!(status[1]["paths"][0]["active"], true, "{status:?}");
+    assert!(
+        status[1]["moves"].is_u64() && status[1]["doubts"].is_u64(),
+        "{status:?}"
+    );
 }
 
 #[test]

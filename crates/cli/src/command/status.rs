@@ -53,6 +53,8 @@ pub(crate) fn describe(endpoint: &Endpoint, link: &Link) -> LinkRecord {
         rtt_ms: rtt.filter(|_| up).map(milliseconds),
         way: active.filter(|_| up).map(way),
         loss: loss.filter(|_| up),
+        moves: stats.moves,
+        doubts: stats.doubts,
         paths: pipes.iter().map(describe_path).collect(),
     }
 }

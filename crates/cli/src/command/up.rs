@@ -174,6 +174,8 @@ fn bare(hashname: String, state: &str) -> LinkRecord {
         rtt_ms: None,
         way: None,
         loss: None,
+        moves: 0,
+        doubts: 0,
         paths: Vec::new(),
     }
 }

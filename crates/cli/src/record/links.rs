@@ -36,6 +36,12 @@ pub(crate) struct LinkRecord {
     /// Share of the bytes sent that was lost, from 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) loss: Option<f64>,
+    /// Times that traffic moved from one path to another.
+    #[serde(default)]
+    pub(crate) moves: u64,
+    /// Times that a path gave reason to doubt it.
+    #[serde(default)]
+    pub(crate) doubts: u64,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) paths: Vec<PathRecord>,
 }
@@ -96,7 +102,18 @@ impl fmt::Display for LinkRecord {
         for path in &self.paths {
             write!(f, "\n  {path}")?;
         }
+        if (self.moves, self.doubts) != (0, 0) {
+            let (moves, doubts) = (times(self.moves), times(self.doubts));
+            write!(f, "\n  doubted {doubts}, moved {moves}")?;
+        }
         Ok(())
+    }
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
     }
 }
 
@@ -147,6 +164,8 @@ mod tests {
             rtt_ms: Some(0.25),
             way: Some("direct".into()),
             loss: None,
+            moves: 1,
+            doubts: 2,
             paths: vec![PathRecord {
                 path: "udp4 127.0.0.1:1".into(),
                 validated: true,
@@ -162,7 +181,9 @@ mod tests {
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
-        let shown = "abc up cs3a direct rtt 0.250 ms\n  udp4 127.0.0.1:1, packets of 1200 bytes, standing by";
+        let shown = "abc up cs3a direct rtt 0.250 ms\n  \
+                     udp4 127.0.0.1:1, packets of 1200 bytes, standing by\n  \
+                     doubted 2 times, moved once";
         assert_eq!(record.to_string(), shown);
     }
 }

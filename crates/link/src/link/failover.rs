@@ -68,6 +68,7 @@ impl Link {
         };
         if pipe.size.fail(now, size) {
             self.flow.pipe_given_up(now, slot);
+            self.stats.doubts += 1;
             self.push_event(Event::PipeShrank(slot));
         }
         self.note_room();
@@ -96,6 +97,7 @@ impl Link {
             pipe.standing.doubt(now);
         }
         self.note_room();
+        self.stats.doubts += 1;
         self.push_event(Event::PipesDoubted);
     }
 
@@ -120,7 +122,7 @@ impl Link {
         };
         let active = self.pipes.active();
         if active != Some(best) {
-            self.pipes.activate(best);
+            self.stats.moves += u64::from(self.pipes.activate(best));
             self.flow.pipe_selected(now, best);
             let fled = active.and_then(|old| Some((old, self.pipes.get_mut(old)?)));
             if let Some((old, pipe)) = fled.filter(|(_, pipe)| pipe.standing.is_doubted()) {

@@ -287,6 +287,7 @@ impl Link {
     /// The transport lost this pipe; what was under way on it goes by the next one.
     pub fn pipe_closed(&mut self, now: Instant, id: PipeId) {
         if let Some(slot) = self.pipes.find(id) {
+            self.stats.doubts += u64::from(self.pipes.active() == Some(slot));
             self.remove_pipe(now, slot);
             self.select_pipe(now);
         }

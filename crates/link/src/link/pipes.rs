@@ -56,6 +56,8 @@ pub struct PipeInfo {
 pub(crate) struct Pipes {
     slots: Vec<Option<Pipe>>,
     active: Option<PipeSlot>,
+    /// Where the traffic went last, whether that pipe still is in the table or not.
+    sent_by: Option<PipeId>,
 }
 
 #[derive(Debug)]
@@ -165,8 +167,12 @@ impl Pipes {
         self.active
     }
 
-    pub(crate) fn activate(&mut self, slot: PipeSlot) {
+    /// Lets this pipe send. True if traffic moves there from another.
+    pub(crate) fn activate(&mut self, slot: PipeSlot) -> bool {
         self.active = Some(slot);
+        let new = self.get(slot).map(|pipe| pipe.id);
+        let old = core::mem::replace(&mut self.sent_by, new);
+        old.is_some() && old != new
     }
 
     /// The pipe that should send: validated before not, working before doubted, then by kind, where
@@ -423,7 +429,7 @@ mod tests {
         let mut pipes = Pipes::default();
         let first = add(&mut pipes, 1, PathSource::Dialed).unwrap();
         let second = add(&mut pipes, 2, PathSource::Dialed).unwrap();
-        pipes.activate(first);
+        assert!(!pipes.activate(first), "no traffic before");
         pipes.get_mut(second).unwrap().validate();
         assert_eq!(pipes.best(NOW), Some(second));
         pipes.get_mut(first).unwrap().validate();
@@ -431,5 +437,8 @@ mod tests {
         pipes.remove(first);
         assert_eq!(pipes.best(NOW), Some(second));
         assert_eq!(pipes.active(), None);
+        let again = add(&mut pipes, 1, PathSource::Dialed).unwrap();
+        assert!(!pipes.activate(again), "the same place as before");
+        assert!(pipes.activate(second));
     }
 }

@@ -27,6 +27,12 @@ pub struct LinkStats {
     pub handshakes_sent: u64,
     /// Sessions so far; of cipher sets that confirm them, those that were confirmed.
     pub sessions: u64,
+    /// Times that traffic moved from one pipe to another.
+    pub moves: u64,
+    /// Times that the pipes were doubted: nothing came back by the one that sends, or the network
+    /// changed. A path that ceased to carry large packets, and a sending pipe that its transport lost,
+    /// count too.
+    pub doubts: u64,
     /// Channels open now.
     pub channels: usize,
     /// The active pipe's congestion state.

@@ -69,6 +69,44 @@ fn news_beyond_the_limit_are_dropped_unless_the_state_changed() {
     assert!(link.poll_event().is_some(), "there is room again");
 }
 
+#[test]
+fn moves_and_doubts_are_counted() {
+    let (mut link, first) = link();
+    let counts = |link: &Link| (link.stats().moves, link.stats().doubts);
+    let rtt = Duration::from_millis(1);
+    let place = |port| PipeId::socket(TransportId(0), SocketAddr::from(([192, 0, 2, 1], port)));
+    link.came_up();
+    link.validate_pipe(NOW, first, rtt);
+    assert_eq!(link.active_pipe(), Some(first));
+    link.network_changed(NOW);
+    assert_eq!(counts(&link), (0, 0), "one pipe is no choice");
+
+    let second = link.add_path(NOW, place(2), PathSource::Dialed).unwrap();
+    link.validate_pipe(NOW, second, rtt);
+    link.network_changed(NOW);
+    assert_eq!(counts(&link), (0, 1));
+
+    // Only the other proves itself in time.
+    link.validate_pipe(NOW, second, rtt);
+    link.handle_timeout(NOW + Duration::from_secs(1));
+    assert_eq!(link.active_pipe(), Some(second));
+    assert_eq!(counts(&link), (1, 1));
+
+    // The transport loses a pipe that stands by, and the one that sends.
+    let third = link.add_path(NOW, place(3), PathSource::Dialed).unwrap();
+    link.validate_pipe(NOW, third, rtt);
+    link.pipe_closed(NOW, place(1));
+    assert_eq!(counts(&link), (1, 1));
+    link.pipe_closed(NOW, place(2));
+    assert_eq!(link.active_pipe(), Some(third));
+    assert_eq!(counts(&link), (2, 2));
+
+    // The path swallows packets that it carried before.
+    link.size_proved(third, 1400);
+    link.size_failed(NOW, third, 1400);
+    assert_eq!(counts(&link), (2, 3));
+}
+
 /// The sessions of a link, and ephemerals of its peer.
 fn sessions(count: usize) -> (Sessions, Vec<RemoteEphemeral>, ChaCha20Rng) {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
