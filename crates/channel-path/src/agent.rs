@@ -4,7 +4,9 @@ use alloc::{collections::VecDeque, string::ToString, vec::Vec};
 use core::time::Duration;
 
 use telehash_hashname::Path;
-use telehash_link::{ChannelEvent, ChannelId, Event, Instant, Link, OpenError, PipeId, PipeSlot};
+use telehash_link::{
+    ChannelEvent, ChannelId, Event, Instant, Link, LinkState, OpenError, PipeId, PipeSlot,
+};
 
 use crate::{
     answering::Answering,
@@ -130,6 +132,8 @@ impl PathAgent {
                 self.announce(now, link, whereabouts);
             }
             Event::Down(_) => self.reset(),
+            // The link was up before it: no handshake proves it.
+            Event::PipeAdded(_) if link.state() == LinkState::Up => self.try_pipes(now, link),
             Event::PipeCandidate(slot) => self.check(now, link, *slot),
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);

@@ -147,7 +147,14 @@ impl PathAgent {
         }
         self.answering.channels.push((id, now + ANSWER_WINDOW));
         let pipes: Vec<_> = link.pipes().collect();
-        let is_here = |pipe: &PipeInfo| pipe.active && pipe.id.is_loopback();
+        // A connection has a number for a name, and the address in its path.
+        let is_near = |pipe: &PipeInfo| {
+            pipe.id.is_loopback()
+                || whereabouts
+                    .path_of(pipe.id)
+                    .is_some_and(|path| is_loopback(&path))
+        };
+        let is_here = |pipe: &PipeInfo| pipe.active && is_near(pipe);
         let near = self.config.loopback || pipes.iter().any(is_here);
         let mut known = Vec::new();
         for pipe in &pipes {
@@ -197,6 +204,11 @@ impl PathAgent {
 fn send_answer(now: Instant, link: &mut Link, id: ChannelId, slot: PipeSlot, path: Option<Path>) {
     let head = PathAnswer::to(path).to_head();
     let _ = link.send(now, id, Packet::new(Bytes::new()).head(head).pipe(slot));
+}
+
+fn is_loopback(path: &Path) -> bool {
+    let address = path.socket_addr();
+    address.is_some_and(|address| address.ip().to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -267,7 +267,7 @@ impl Host {
                 self.links.extend(accepted);
             }
             Dispatch::Incoming(incoming) => self.endpoint.refuse(incoming.ticket),
-            Dispatch::Drop(_) => {}
+            Dispatch::Drop(_) | Dispatch::Forward(_) => {}
         }
         self.settle();
         self.check_answers(connection);

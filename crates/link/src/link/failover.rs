@@ -115,6 +115,13 @@ impl Link {
         }
     }
 
+    /// A session that has lost its last pipe goes on by what there is now.
+    pub(super) fn send_again(&mut self, now: Instant) {
+        if self.pipes.active().is_none() && self.sessions.active().is_some() {
+            self.select_pipe(now);
+        }
+    }
+
     /// Lets the best pipe send.
     pub(super) fn select_pipe(&mut self, now: Instant) {
         let Some(best) = self.pipes.best(now) else {

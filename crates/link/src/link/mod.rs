@@ -280,6 +280,7 @@ impl Link {
             let unix = self.clock.unix(now);
             self.rounds.start(now, unix);
             self.follow_rounds(now);
+            self.send_again(now);
         }
         Some(slot)
     }

@@ -212,6 +212,7 @@ impl Link {
             self.mark_validated(now, slot);
         } else if !core::mem::replace(&mut pipe.roamed, true) {
             self.push_event(Event::PipeCandidate(slot));
+            self.send_again(now);
         }
     }
 

@@ -1,5 +1,8 @@
 //! One suite over every transport and both families of IP.
 
+mod breakable;
+mod breaks;
+
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use futures::future::join_all;
@@ -306,6 +309,25 @@ macro_rules! suite {
 
             suite!(@tests Road::$variant, long_stream, slow_reader, messages, many_channels, unreliable,
                 refusals, paths, a_peer_that_leaves);
+            suite!(@tests Road::$variant, breaks: a_broken_connection, a_road_that_ends, offered_paths);
+        }
+    )*};
+    (restarts $($road:ident: $variant:ident),* $(,)?) => {
+        mod restarts {
+            use super::Road;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $road() {
+                    super::breaks::a_listener_that_restarts(Road::$variant).await;
+                }
+            )*
+        }
+    };
+    (@tests $road:expr, breaks: $($body:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $body() {
+            super::breaks::$body($road).await;
         }
     )*};
     (@tests $road:expr, $($body:ident),*) => {$(
@@ -327,4 +349,15 @@ suite! {
     quic6: Quic6,
     memory_datagrams: MemoryDatagrams,
     memory_streams: MemoryStreams,
+}
+
+suite! { restarts
+    udp4: Udp4,
+    udp6: Udp6,
+    tcp4: Tcp4,
+    tcp6: Tcp6,
+    tls4: Tls4,
+    tls6: Tls6,
+    quic4: Quic4,
+    quic6: Quic6,
 }
