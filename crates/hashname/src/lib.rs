@@ -50,6 +50,7 @@ mod keys;
 mod keys_json;
 mod link_json;
 mod path;
+mod siphash;
 mod text;
 
 pub use base32::Base32Error;

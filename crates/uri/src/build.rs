@@ -130,7 +130,7 @@ impl LinkUri {
     ///
     /// # Errors
     ///
-    /// A name that means a key or a path.
+    /// A name that means a key, a path or an invite.
     pub fn with_query(mut self, name: &str, value: &str) -> Result<Self, BuildError> {
         if !matches!(meaning(name), Meaning::Other) {
             return Err(BuildError::ReservedName { name: name.into() });
@@ -150,7 +150,7 @@ impl LinkUri {
     }
 
     /// Whether the URI, as text, is one that the strict parser reads.
-    fn checked(self) -> Result<Self, BuildError> {
+    pub(crate) fn checked(self) -> Result<Self, BuildError> {
         if self.item_count() > MAX_QUERY_ITEMS {
             return Err(BuildError::TooManyItems);
         }
@@ -187,8 +187,8 @@ pub enum BuildError {
     /// More than [`MAX_QUERY_ITEMS`].
     #[error("a URI has at most {MAX_QUERY_ITEMS} query items")]
     TooManyItems,
-    /// A query item with the name of a key or path.
-    #[error("the query item {name:?} is reserved for keys and paths")]
+    /// A query item with the name of a key, a path or an invite.
+    #[error("the query item {name:?} is reserved for keys, paths and invites")]
     ReservedName {
         /// Its name.
         name: String,

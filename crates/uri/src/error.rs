@@ -5,6 +5,7 @@ use core::fmt;
 
 use telehash_hashname::{Base32Error, CsidError, KeySetError, PathError};
 
+use crate::SecretError;
 use crate::limits::{MAX_QUERY_ITEMS, MAX_URI_LEN, MAX_URI_PATHS};
 
 /// Why a text is no link URI.
@@ -76,8 +77,11 @@ pub enum ItemError {
     /// A key that cannot be used.
     #[error(transparent)]
     Key(#[from] KeySetError),
-    /// A second key for one cipher set.
-    #[error("the key is given twice")]
+    /// The secret of an invite that is none.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A second key for one cipher set, or a second invite.
+    #[error("it is given twice")]
     Repeated,
     /// A path whose JSON is not text.
     #[error("the path is not UTF-8 text")]

@@ -4,6 +4,10 @@
 //! `link://192.0.2.1:42424/?cs3a=…&paths=…#fragment`. People paste them, so [`LinkUri::parse`] reads
 //! what it can and says what it skipped; [`LinkUri::parse_strict`] accepts nothing but the whole.
 //!
+//! A URI may carry more than keys and paths: the one-time [`Secret`] of an invite, a router's session,
+//! and the [`Fragment`] by which a peer behind a router is known. [`Issued`] is the bounded table of
+//! secrets that were given out.
+//!
 //! Nothing here touches the network: a host that is a name yields paths once the caller has
 //! resolved it. The crate builds without `std` (with `alloc`), and every text it reads is bounded by
 //! the constants in [`limits`].
@@ -35,19 +39,27 @@ extern crate std;
 mod authority;
 mod build;
 mod error;
+mod fragment;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod invite;
+mod issued;
 mod parse;
 mod query;
+mod secret;
 mod uri;
 
 pub use build::BuildError;
 pub use error::{ItemError, Skipped, UriError};
+pub use fragment::{Fragment, FragmentError};
+pub use issued::{Issued, IssuedSecret, Terms};
 pub use parse::Parsed;
+pub use secret::{Secret, SecretError};
 pub use uri::{DEFAULT_PORT, LinkUri};
 pub use url::Host;
 
 /// What bounds a URI, read or built, each with what happens at the limit.
 pub mod limits {
+    pub use crate::fragment::MAX_CUSTOM_LEN;
     pub use crate::uri::{MAX_QUERY_ITEMS, MAX_URI_LEN, MAX_URI_PATHS};
 }

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use telehash_hashname::{Csid, KeySet, Path, base32};
 use url::form_urlencoded;
 
+use crate::invite::INVITE;
 use crate::limits::{MAX_QUERY_ITEMS, MAX_URI_PATHS};
-use crate::{ItemError, Skipped, UriError};
+use crate::{ItemError, Secret, Skipped, UriError};
 
 /// The items by what they mean.
 #[derive(Default)]
@@ -45,6 +46,7 @@ impl Items {
         match meaning(name) {
             Meaning::Key(csid) => self.add_key(csid.parse()?, value),
             Meaning::Path => self.add_path(value),
+            Meaning::Invite => self.add_invite(value),
             Meaning::Other => {
                 self.other.push((name.into(), value.into()));
                 Ok(())
@@ -68,6 +70,16 @@ impl Items {
         self.paths.push(text.parse()?);
         Ok(())
     }
+
+    /// Stays among the other items, in its place.
+    fn add_invite(&mut self, value: &str) -> Result<(), ItemError> {
+        if self.other.iter().any(|(name, _)| name == INVITE) {
+            return Err(ItemError::Repeated);
+        }
+        let secret: Secret = value.parse()?;
+        self.other.push((INVITE.into(), secret.to_text()));
+        Ok(())
+    }
 }
 
 /// What the name of an item says it is.
@@ -76,6 +88,8 @@ pub(crate) enum Meaning<'a> {
     Key(&'a str),
     /// `paths`.
     Path,
+    /// `inv`: the secret of an invite.
+    Invite,
     /// Not defined here: kept.
     Other,
 }
@@ -84,6 +98,7 @@ pub(crate) fn meaning(name: &str) -> Meaning<'_> {
     match name.strip_prefix("cs") {
         Some(csid) if csid.chars().count() == 2 => Meaning::Key(csid),
         _ if name == "paths" => Meaning::Path,
+        _ if name == INVITE => Meaning::Invite,
         _ => Meaning::Other,
     }
 }

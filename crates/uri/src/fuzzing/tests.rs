@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-const SEEDS: [&str; 10] = [
+const SEEDS: [&str; 13] = [
     "link://127.0.0.1:42424/?foo=bar&paths=pmrhi6lqmurduitvmrydiirmejuxair2eiytsmroge3dqlrqfyztmirmejyg64tuei5dimrugi2h2",
     "link://127.0.0.1:42424?cs1a=aitszst66gnrnbf5fe5q6hncyxaes6sh4y&cs3a=bouqamijm4lsv5kao3n3wycqivrpysaclqqdxsujteedbrdkrqjq",
     "link://user:word@[2001:db8::1]:1/a/b?%63s3a=aa&cs3a=ae#frag.ment",
@@ -12,6 +12,9 @@ const SEEDS: [&str; 10] = [
     "link://?cs42=aa&cs42=aa",
     "127.0.0.1:5",
     "tls://1.2.3.4",
+    "link://1.2.3.4/?inv=a4dqobyha4dqobyha4dqobyhae&cs3a=aa",
+    "link://r/?sid=a4dqobyha4dqobyha4dqobyhae#6scqt32j2ewsa.aebagbafaydqq",
+    "link://127.0.0.1/?sid=42#aebagbafaydqr5efbhxutujnea",
     "link://0x7f.1:65535//x",
     "http://xn--bcher-kva.example:80?%ff%20+",
 ];
