@@ -134,8 +134,8 @@ pub(crate) enum InputKind {
     },
     /// A message of an ephemeral that the link knows; only its first block was peeled.
     Message(telehash_lob::cloak::Peek),
-    /// A message of another ephemeral: opened, not yet authenticated.
-    Opened(alloc::boxed::Box<OpenedMessage>),
+    /// The messages of a handshake with another ephemeral: opened, not yet authenticated.
+    Opened(Vec<OpenedMessage>),
 }
 
 /// A message that our identity opened, before its sender is authenticated.

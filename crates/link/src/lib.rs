@@ -48,7 +48,10 @@ pub use self::{
         HandshakeError, HandshakeMessage, Insertion, Kind, MAX_AT, MAX_EXTRA_FIELDS,
         MAX_INNER_PACKET, MAX_ROUND_MESSAGES, MAX_TYPE_LEN, MessageSet,
     },
-    link::{Link, LinkOptions, LinkStats, MAX_OFFERED_PROBES, MAX_RELAYED, PipeInfo, Transmit},
+    link::{
+        Link, LinkOptions, LinkStats, MAX_BESIDE, MAX_OFFERED_PROBES, MAX_RELAYED, PipeInfo,
+        Transmit,
+    },
     pipe::{CloakPolicy, PathSource, PipeCapabilities, PipeId, Remote, TransportId},
     router::*,
 };

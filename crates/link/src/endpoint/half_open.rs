@@ -9,6 +9,7 @@ use crate::{
     PipeId, Ticket,
     config::{HALF_OPEN_TIMEOUT, MAX_HALF_OPEN, MAX_HALF_OPEN_MESSAGES},
     event::OpenedMessage,
+    handshake::Kind,
 };
 
 /// The table of half-open handshakes, by the sender's ephemeral.
@@ -107,9 +108,17 @@ impl HalfOpenTable {
 }
 
 impl HalfOpen {
-    /// Keeps one more message of the round, if there is room.
+    /// Whether one of the messages that wait says what led its sender here.
+    pub(crate) fn has_uri(&self) -> bool {
+        let mut messages = self.messages.iter();
+        messages.any(|waiting| waiting.message.kind == Kind::Uri)
+    }
+
+    /// Keeps one more message of the round, if there is room and it is no repetition.
     pub(crate) fn push(&mut self, message: OpenedMessage) -> bool {
-        let room = self.messages.len() < MAX_HALF_OPEN_MESSAGES;
+        let mut known = self.messages.iter();
+        let is_known = known.any(|known| known.digest == message.digest);
+        let room = !is_known && self.messages.len() < MAX_HALF_OPEN_MESSAGES;
         if room {
             self.messages.push(message);
         }

@@ -19,7 +19,7 @@ use telehash_lob::{
 };
 
 use self::{
-    half_open::{HalfOpenTable, Identified},
+    half_open::{HalfOpen, HalfOpenTable, Identified},
     strangers::Strangers,
 };
 use crate::{
@@ -83,6 +83,8 @@ pub enum Welcome {
     Anyone,
     /// Only these; others are dropped before their MAC is checked.
     Only(BTreeSet<Hashname>),
+    /// These, and whoever sends a `uri` message beside its `link` message: it may be invited.
+    Invited(BTreeSet<Hashname>),
 }
 
 /// Counters of an endpoint since it was made.
@@ -476,14 +478,14 @@ impl Endpoint {
             return Err(DropReason::Downgrade);
         }
         if let Some(key) = self.names.get(&hashname) {
-            return Ok(Dispatch::Link(
-                *key,
-                InputKind::Opened(Box::new(message)).into(),
-            ));
+            // What came before it in the same round waits here.
+            let earlier = self.half_open.remove(&token);
+            let mut messages = earlier.map_or_else(Vec::new, |entry| entry.messages);
+            messages.retain(|earlier| !matches!(earlier.message.kind, Kind::Link { .. }));
+            messages.push(message);
+            return Ok(Dispatch::Link(*key, InputKind::Opened(messages).into()));
         }
-        if let Welcome::Only(expected) = &self.welcome
-            && !expected.contains(&hashname)
-        {
+        if !self.is_welcome(&hashname, &token) {
             self.half_open.remove(&token);
             return Err(DropReason::Unwelcome);
         }
@@ -501,6 +503,18 @@ impl Endpoint {
             return Err(DropReason::Forged);
         }
         Ok(self.introduce(now, pipe, token, message, hashname, keys, exchange))
+    }
+
+    fn is_welcome(&self, hashname: &Hashname, token: &Token) -> bool {
+        let is_invited = || {
+            let waiting = self.half_open.get(token);
+            waiting.is_some_and(HalfOpen::has_uri)
+        };
+        match &self.welcome {
+            Welcome::Anyone => true,
+            Welcome::Only(expected) => expected.contains(hashname),
+            Welcome::Invited(expected) => expected.contains(hashname) || is_invited(),
+        }
     }
 
     fn begin(&mut self, csid: Csid, keys: &KeySet) -> Result<Box<dyn Exchange>, DropReason> {

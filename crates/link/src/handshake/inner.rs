@@ -268,6 +268,15 @@ pub enum HandshakeError {
         /// How many.
         fields: usize,
     },
+    /// More than [`MAX_BESIDE`](crate::MAX_BESIDE) messages beside a `link` message.
+    #[error(
+        "{messages} messages beside the handshake; at most {} are possible",
+        crate::MAX_BESIDE
+    )]
+    TooManyMessages {
+        /// How many.
+        messages: usize,
+    },
     /// The attached keys are no key set, or contradict the cipher set of the message.
     #[error("the keys in the handshake cannot be used: {0}")]
     Keys(#[from] KeySetError),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use telehash_e3x::{Instant, RemoteEphemeral, SessionId, Token};
 use telehash_lob::Compression;
 
-use super::{Link, pipes::Pipe, transmit::Queued};
+use super::{Link, beside, pipes::Pipe, transmit::Queued};
 use crate::{
     ChannelError, DownReason, Event, HandshakeMessage, LinkState, PipeSlot,
     event::{EndpointEvent, ToEndpoint, TokenOwner},
@@ -24,8 +24,8 @@ pub(super) struct Agreeable {
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
     /// With their `at`; 0 before there are any.
-    round: (u64, Vec<u8>),
-    echo: (u64, Vec<u8>),
+    round: (u64, beside::Sealed),
+    echo: (u64, beside::Sealed),
 }
 
 impl Link {
@@ -88,17 +88,19 @@ impl Link {
             SendKind::Resend => self.round_sent = None,
             SendKind::Echo | SendKind::Stored | SendKind::Keepalive => {}
         }
-        let Some(packet) = self.handshake_bytes(at, kind) else {
+        let Some(packets) = self.handshake_bytes(at, kind) else {
             return;
         };
-        self.queue_handshake(to, &packet);
+        self.queue_handshake(to, &packets);
     }
 
     /// Queues a sealed handshake for each pipe that it goes to.
-    pub(super) fn queue_handshake(&mut self, to: Target, packet: &[u8]) {
+    pub(super) fn queue_handshake(&mut self, to: Target, packets: &[Vec<u8>]) {
         for slot in self.slots_of(to) {
             self.stats.handshakes_sent += 1;
-            self.queue(slot, Queued::Plain(packet.to_vec()));
+            for packet in packets {
+                self.queue(slot, Queued::Plain(packet.clone()));
+            }
         }
     }
 
@@ -115,25 +117,25 @@ impl Link {
     }
 
     /// The bytes of a handshake: kept ones where the machine asks for a repetition.
-    fn handshake_bytes(&mut self, at: u64, kind: SendKind) -> Option<Vec<u8>> {
+    fn handshake_bytes(&mut self, at: u64, kind: SendKind) -> Option<beside::Sealed> {
         let kept = match kind {
             SendKind::Resend => Some(&self.sealed.round),
             SendKind::Stored => Some(&self.sealed.echo),
             SendKind::Round | SendKind::Echo | SendKind::Keepalive => None,
         };
         // Bytes of another `at` are another round's.
-        if let Some((_, packet)) = kept.filter(|(sealed_at, _)| *sealed_at == at) {
-            return Some(packet.clone());
+        if let Some((_, packets)) = kept.filter(|(sealed_at, _)| *sealed_at == at) {
+            return Some(packets.clone());
         }
-        let inner = self.link_message(at, [None; 2])?;
-        let packet = self.sessions.seal_message(&inner, &mut self.rng).ok()?;
+        let inner = self.inner_packets(at, [None; 2])?;
+        let packets = self.sessions.seal_messages(&inner, &mut self.rng).ok()?;
         match kind {
             SendKind::Round | SendKind::Resend | SendKind::Keepalive => {
-                self.sealed.round = (at, packet.clone());
+                self.sealed.round = (at, packets.clone());
             }
-            SendKind::Echo | SendKind::Stored => self.sealed.echo = (at, packet.clone()),
+            SendKind::Echo | SendKind::Stored => self.sealed.echo = (at, packets.clone()),
         }
-        Some(packet)
+        Some(packets)
     }
 
     /// The inner packet of a `link` message with what we offer.

@@ -10,8 +10,9 @@ use rand_core::CryptoRng;
 use telehash_e3x::{Exchange, Instant, RemoteEphemeral, Resumption, Session, SessionId, Token};
 
 use super::{
+    beside,
     control::Agreeable,
-    sessions::{Sessions, Side, context},
+    sessions::{Sessions, Side, context, seal_all},
 };
 
 /// What [`Sessions`] has beside, for such a set.
@@ -20,7 +21,7 @@ pub(super) struct FreshKeys {
     /// The exchange's ephemeral was used.
     spent: bool,
     /// The bytes of our unanswered round.
-    round: Option<Vec<u8>>,
+    round: Option<beside::Sealed>,
     /// The peer's ephemeral in the handshake that is being looked at.
     heard: Option<RemoteEphemeral>,
     /// The session that was renewed, after its keys were erased, and the peer's ephemeral of it.
@@ -63,16 +64,16 @@ impl Sessions {
     }
 
     /// Seals our round with an ephemeral of its own; any other round of ours is over.
-    pub(super) fn begin_round(&mut self, inner: &[u8], rng: &mut dyn CryptoRng) {
+    pub(super) fn begin_round(&mut self, inner: &[Vec<u8>], rng: &mut dyn CryptoRng) {
         let Some(fresh) = &mut self.fresh else { return };
         fresh.round = None;
         if make_unused(&mut *self.exchange, &mut fresh.spent, rng).is_some() {
             fresh.spent = true;
-            fresh.round = self.exchange.seal(inner, rng).ok();
+            fresh.round = seal_all(&mut *self.exchange, inner, rng).ok();
         }
     }
 
-    pub(super) fn round(&self) -> Option<&[u8]> {
+    pub(super) fn round(&self) -> Option<&[Vec<u8>]> {
         self.fresh.as_ref()?.round.as_deref()
     }
 
@@ -90,7 +91,7 @@ impl Sessions {
     pub(super) fn answer(
         &mut self,
         remote: Token,
-        inner: &[u8],
+        inner: &[Vec<u8>],
         continues: Option<Token>,
         offer: Agreeable,
         rng: &mut dyn CryptoRng,
@@ -99,7 +100,7 @@ impl Sessions {
         let fresh = self.fresh.as_mut()?;
         make_unused(&mut *self.exchange, &mut fresh.spent, rng)?;
         fresh.spent = true;
-        let answer = self.exchange.seal(inner, rng).ok()?;
+        let answer = seal_all(&mut *self.exchange, inner, rng).ok()?;
         self.derive_from(&heard, continues, offer, Some(answer), rng)
     }
 
@@ -122,7 +123,7 @@ impl Sessions {
         heard: &RemoteEphemeral,
         continues: Option<Token>,
         offer: Agreeable,
-        answer: Option<Vec<u8>>,
+        answer: Option<beside::Sealed>,
         rng: &mut dyn CryptoRng,
     ) -> Option<LocalTokens> {
         let tokens = LocalTokens::of(&*self.exchange);
@@ -135,7 +136,7 @@ impl Sessions {
     }
 
     /// The bytes of our answer to this ephemeral, while they may be asked for.
-    pub(super) fn answer_to(&self, remote: Token) -> Option<&[u8]> {
+    pub(super) fn answer_to(&self, remote: Token) -> Option<&[Vec<u8>]> {
         self.side(remote)?.answer.as_deref()
     }
 
@@ -248,7 +249,7 @@ impl Sessions {
         session: Box<dyn Session>,
         tokens: LocalTokens,
         offer: Agreeable,
-        answer: Option<Vec<u8>>,
+        answer: Option<beside::Sealed>,
     ) {
         self.sides.push(Side {
             token: heard.token(),

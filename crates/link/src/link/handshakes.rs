@@ -56,7 +56,7 @@ impl Link {
     }
 
     fn begin_round(&mut self, now: Instant, at: u64, names: [Option<Token>; 2]) {
-        let Some(inner) = self.link_message(at, self.ids_of(names)) else {
+        let Some(inner) = self.inner_packets(at, self.ids_of(names)) else {
             return;
         };
         self.round_sent = Some(now);
@@ -67,14 +67,14 @@ impl Link {
     }
 
     fn send_round(&mut self, to: Target) {
-        if let Some(packet) = self.sessions.round().map(<[u8]>::to_vec) {
-            self.queue_handshake(to, &packet);
+        if let Some(packets) = self.sessions.round().map(<[_]>::to_vec) {
+            self.queue_handshake(to, &packets);
         }
     }
 
     fn answer(&mut self, now: Instant, remote: Token, at: u64, continues: Option<Token>) {
         let cont = self.ids_of([continues, None]);
-        let Some(inner) = self.link_message(at, cont) else {
+        let Some(inner) = self.inner_packets(at, cont) else {
             return;
         };
         let offer = self.agreeable;
@@ -85,8 +85,8 @@ impl Link {
     }
 
     fn send_answer(&mut self, remote: Token, to: Target) {
-        if let Some(packet) = self.sessions.answer_to(remote).map(<[u8]>::to_vec) {
-            self.queue_handshake(to, &packet);
+        if let Some(packets) = self.sessions.answer_to(remote).map(<[_]>::to_vec) {
+            self.queue_handshake(to, &packets);
         }
     }
 

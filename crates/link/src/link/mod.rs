@@ -1,5 +1,6 @@
 //! A link: one private connection to one other endpoint.
 
+mod beside;
 mod control;
 mod doubt;
 mod failover;
@@ -15,7 +16,7 @@ mod stats;
 mod tests;
 mod transmit;
 
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -23,6 +24,13 @@ use telehash_e3x::{Exchange, Identity, Instant, Order};
 use telehash_hashname::{Csid, Hashname, KeySet};
 
 pub(crate) use self::receive::digest;
+pub use self::{
+    beside::MAX_BESIDE,
+    pipes::{MAX_OFFERED_PROBES, PipeInfo},
+    relay::MAX_RELAYED,
+    stats::LinkStats,
+    transmit::Transmit,
+};
 use self::{
     control::{Agreeable, Sealed},
     pipes::Pipes,
@@ -30,15 +38,9 @@ use self::{
     sessions::Sessions,
     transmit::Queued,
 };
-pub use self::{
-    pipes::{MAX_OFFERED_PROBES, PipeInfo},
-    relay::MAX_RELAYED,
-    stats::LinkStats,
-    transmit::Transmit,
-};
 use crate::{
-    ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, LinkState, Open, OpenError,
-    Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
+    ChannelError, ChannelId, Config, EndpointEvent, Event, Flow, HandshakeMessage, LinkState, Open,
+    OpenError, Packet, PathSource, PipeCapabilities, PipeId, PipeProfile, PipeSlot, SendError,
     config::{BASE_DATAGRAM, MAX_LINK_EVENTS},
     event::ToEndpoint,
     handshake::Machine,
@@ -71,6 +73,8 @@ pub struct Link {
     to_endpoint: VecDeque<EndpointEvent>,
     state: LinkState,
     sealed: Sealed,
+    /// What goes out beside the `link` messages of our handshakes.
+    beside: Vec<HandshakeMessage>,
     /// How many more forged handshakes there may be, where MACs are weak.
     patience: Patience,
     /// The keys of the session are used up: a new one is due.
@@ -162,6 +166,7 @@ impl Link {
             to_endpoint: VecDeque::new(),
             state: LinkState::Down,
             sealed: Sealed::default(),
+            beside: Vec::new(),
             patience: Patience::new(now),
             worn_out: None,
             round_sent: None,

@@ -28,7 +28,11 @@ impl Link {
                 self.handle_channel(now, pipe, plain, bytes, cloaked);
             }
             InputKind::Message(peek) => self.handle_message(now, pipe, &peek, packet),
-            InputKind::Opened(message) => self.handle_opened(now, pipe, *message),
+            InputKind::Opened(messages) => {
+                for message in messages {
+                    self.handle_opened(now, pipe, message);
+                }
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use telehash_e3x::{
 use telehash_hashname::Hashname;
 
 use super::{
+    beside,
     control::Agreeable,
     fresh_keys::{FreshKeys, LocalTokens},
 };
@@ -44,7 +45,7 @@ pub(super) struct Side {
     /// What both offered in the handshakes of the session, where ephemerals are fresh.
     pub(super) offer: Agreeable,
     /// The bytes of our answer, until the session is confirmed.
-    pub(super) answer: Option<Vec<u8>>,
+    pub(super) answer: Option<beside::Sealed>,
 }
 
 impl Side {
@@ -94,12 +95,13 @@ impl Sessions {
         self.exchange.verify(body, opened)
     }
 
-    pub(crate) fn seal_message(
+    /// Seals the messages of one handshake with the same ephemeral.
+    pub(crate) fn seal_messages(
         &mut self,
-        inner: &[u8],
+        inner: &[Vec<u8>],
         rng: &mut dyn CryptoRng,
-    ) -> Result<Vec<u8>, SealError> {
-        self.exchange.seal(inner, rng)
+    ) -> Result<beside::Sealed, SealError> {
+        seal_all(&mut *self.exchange, inner, rng)
     }
 
     pub(crate) fn knows(&self, token: Token) -> bool {
@@ -252,6 +254,18 @@ impl Sessions {
         self.exchange.fresh(rng)?;
         Ok(gone)
     }
+}
+
+/// Seals the messages of one handshake with the ephemeral of `exchange`.
+pub(super) fn seal_all(
+    exchange: &mut dyn Exchange,
+    inner: &[Vec<u8>],
+    rng: &mut dyn CryptoRng,
+) -> Result<beside::Sealed, SealError> {
+    inner
+        .iter()
+        .map(|inner| exchange.seal(inner, rng))
+        .collect()
 }
 
 pub(super) fn context(

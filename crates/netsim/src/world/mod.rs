@@ -12,7 +12,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use telehash_e3x::{CipherSets, Identity, Instant};
 use telehash_hashname::Csid;
-use telehash_link::{Config, ConnectError, Endpoint, Link, LinkKey, LinkState};
+use telehash_link::{
+    Config, ConnectError, Endpoint, HandshakeMessage, Link, LinkKey, LinkState, Welcome,
+};
 
 pub use self::app::App;
 use self::node::Node;
@@ -182,8 +184,29 @@ impl World {
     /// # Errors
     /// What [`Endpoint::connect`] says.
     pub fn connect(&mut self, from: NodeId, to: NodeId) -> Result<LinkKey, ConnectError> {
+        self.connect_with(from, to, Vec::new())
+    }
+
+    /// Begins a link whose handshakes carry these messages beside; see [`Link::set_beside`].
+    ///
+    /// # Errors
+    /// What [`Endpoint::connect`] says.
+    ///
+    /// # Panics
+    /// The messages cannot be sent.
+    pub fn connect_with(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        beside: Vec<HandshakeMessage>,
+    ) -> Result<LinkKey, ConnectError> {
         let (peer, address) = (self.identity(to).clone(), self.address(to));
-        self.nodes[from.0].connect(self.now, &peer, address, &mut self.network)
+        self.nodes[from.0].connect(self.now, &peer, address, beside, &mut self.network)
+    }
+
+    /// Says which strangers a node is to listen to.
+    pub fn set_welcome(&mut self, node: NodeId, welcome: Welcome) {
+        self.nodes[node.0].endpoint.set_welcome(welcome);
     }
 
     /// Does something with the link from one node to another, and drains it. `None` without one.

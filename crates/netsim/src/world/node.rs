@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use telehash_e3x::{Identity, Instant};
 use telehash_hashname::Hashname;
 use telehash_link::{
-    Config, ConnectError, Dispatch, Endpoint, Event, Link, LinkKey, LinkOptions, PathSource,
-    PipeId, Remote, TransportId,
+    Config, ConnectError, Dispatch, Endpoint, Event, HandshakeMessage, Link, LinkKey, LinkOptions,
+    PathSource, PipeId, Remote, TransportId,
 };
 
 use super::App;
@@ -20,7 +20,7 @@ pub(super) struct Node {
     config: Config,
     /// One for each transport, the first one first.
     addresses: Vec<SocketAddr>,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     links: BTreeMap<LinkKey, Link>,
     app: Box<dyn App>,
     /// What survives a restart: the highest `at` for each peer.
@@ -135,10 +135,13 @@ impl Node {
         now: Instant,
         peer: &Identity,
         address: SocketAddr,
+        beside: Vec<HandshakeMessage>,
         network: &mut Network,
     ) -> Result<LinkKey, ConnectError> {
         let options = self.options(peer.hashname());
-        let (key, link) = self.endpoint.connect(now, peer.keys(), options)?;
+        let (key, mut link) = self.endpoint.connect(now, peer.keys(), options)?;
+        link.set_beside(beside)
+            .expect("the caller promised that they can be sent");
         self.links.insert(key, link);
         self.work(now, key, network, |link| {
             link.add_path(now, pipe(address), PathSource::Dialed);
