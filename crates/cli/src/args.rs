@@ -66,6 +66,7 @@ pub(crate) enum Command {
         mesh up\n  \
         mesh up --udp 127.0.0.1:0 --accept all --echo --json\n  \
         mesh up --allow 5vq2…  # one more hashname that may link\n  \
+        mesh up --qr  # the invite as a QR code, too\n  \
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
         mesh up --router --accept all  # help others to reach each other")]
     Up(Up),
@@ -79,6 +80,12 @@ pub(crate) enum Command {
         mesh links block mallory\n  \
         mesh links router home  # reach others through it")]
     Links(Links),
+    /// Print an invite: a line with which somebody else can link, once
+    #[command(after_help = "Examples:\n  \
+        mesh invite\n  \
+        mesh invite --alias bob --expires 15m --qr  # whoever comes with it is called bob\n  \
+        mesh uri revoke a4dqobyh")]
+    Invite(Invite),
     /// Show who announces itself on this network, without a word to them
     #[command(after_help = "Examples:\n  \
         mesh discover\n  \
@@ -99,10 +106,10 @@ pub(crate) enum Command {
         mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
         ssh -o ProxyCommand='mesh pipe bob' bob")]
     Pipe(Pipe),
-    /// Explain URIs
+    /// Explain URIs; list and revoke invites
     #[command(
         subcommand,
-        after_help = "Example:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'"
+        after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri list"
     )]
     Uri(UriCommand),
     /// Measure throughput, round trips and link set-ups, with TARGET or with itself
@@ -184,6 +191,37 @@ pub(crate) struct Up {
     /// anyway
     #[arg(long, value_name = "ROUTER")]
     pub(crate) via: Vec<String>,
+    /// Draw the invite as a QR code
+    #[arg(long)]
+    pub(crate) qr: bool,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Invite {
+    /// It is good for one other, as it is anyway
+    #[arg(long, conflicts_with = "uses")]
+    #[serde(skip)]
+    pub(crate) once: bool,
+    /// It is good for N others
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) uses: u32,
+    /// How long it is good: 90s, 15m, 1h or 7d
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_lifetime)]
+    pub(crate) expires: Duration,
+    /// What whoever redeems it will be called here
+    #[arg(long)]
+    pub(crate) alias: Option<String>,
+    /// Draw it as a QR code
+    #[arg(long)]
+    pub(crate) qr: bool,
+}
+
+/// What can be done with the invites that are open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InvitesAction {
+    List,
+    Revoke { invite: Option<String>, all: bool },
 }
 
 /// Where to listen, and to whom.
@@ -355,6 +393,10 @@ pub(crate) struct LinkArgs {
     /// Seconds to wait for the link
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub(crate) wait: Duration,
+    /// Remember it under this name, once it is up
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) alias: Option<String>,
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
@@ -378,6 +420,9 @@ pub(crate) struct Pipe {
     pub(crate) end: PipeEnd,
     #[command(flatten)]
     pub(crate) at: Listen,
+    /// Draw the invite as a QR code
+    #[arg(long, requires = "listen")]
+    pub(crate) qr: bool,
 }
 
 /// Where a pipe leads.
@@ -386,7 +431,7 @@ pub(crate) struct PipeEnd {
     /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
     #[arg(required_unless_present = "listen", conflicts_with = "listen")]
     pub(crate) target: Option<String>,
-    /// Wait for one stream instead; prints the URI to link to on stderr
+    /// Wait for one stream instead; prints an invite on stderr
     #[arg(long)]
     pub(crate) listen: bool,
     /// Seconds to wait for the link
@@ -404,6 +449,22 @@ pub(crate) enum UriCommand {
         /// Fail on anything that is not well-formed, instead of skipping it
         #[arg(long)]
         strict: bool,
+        /// Draw it as a QR code
+        #[arg(long)]
+        qr: bool,
+    },
+    /// List the invites that are neither spent nor expired
+    #[command(after_help = "Example:\n  mesh uri list")]
+    List,
+    /// Take an invite back
+    #[command(after_help = "Examples:\n  mesh uri revoke a4dqobyh\n  mesh uri revoke --all")]
+    Revoke {
+        /// The invite, or what `mesh uri list` shows of it first
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        invite: Option<String>,
+        /// All of them
+        #[arg(long)]
+        all: bool,
     },
 }
 
@@ -450,6 +511,25 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn parse_lifetime(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        unit => return Err(format!("`{unit}` is no unit of time: use s, m, h or d")),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("`{text}` is not a time, as 1h is"))?;
+    number
+        .checked_mul(unit)
+        .filter(|seconds| (1..=365 * 86_400).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is out of range: 1s to 365d"))
+}
+
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
@@ -486,6 +566,16 @@ mod tests {
         assert_eq!(parse_size("1GiB"), Ok(1 << 30));
         for bad in ["", "M", "-1", "0", "12X", "99999999999G"] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_have_units() {
+        assert_eq!(parse_lifetime("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(parse_lifetime("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_lifetime("365d"), Ok(Duration::from_secs(31_536_000)));
+        for bad in ["", "h", "0", "-1s", "1w", "366d", "99999999999999999999d"] {
+            assert!(parse_lifetime(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 pub(crate) mod discover;
 pub(crate) mod id;
+pub(crate) mod invite;
 pub(crate) mod link;
 pub(crate) mod links;
 pub(crate) mod ping;
@@ -14,6 +15,8 @@ mod up;
 mod uri;
 
 use mesh::state::{StateDir, StateError};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 
 use crate::access::{Access, state_dir};
 use crate::args::{Cli, Command, Global, LinksAction};
@@ -37,6 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Up(options) => up::run(global, options, report).await,
         Command::Status => status(global, report).await,
         Command::Links(options) => links(global, options.action, report).await,
+        Command::Invite(options) => invite::run(global, options, report).await,
         Command::Discover(options) => {
             let request = Request::Discover(options);
             let access = Access::open(global, &Listening::discovering()).await?;
@@ -53,7 +57,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             work(global, Request::Ping(options), report).await
         }
         Command::Pipe(options) => pipe::run(global, options).await,
-        Command::Uri(command) => uri::run(command, report).await,
+        Command::Uri(command) => uri::run(global, command, report).await,
         Command::Bench(mut options) => {
             let Some(target) = &options.target else {
                 return interruptible(bench::alone(&options, report)).await;
@@ -101,6 +105,18 @@ async fn links(global: &Global, mut action: Option<LinksAction>, report: &mut Re
         },
         Err(error) => Err(error.into()),
     }
+}
+
+/// A QR code. Bright modules are drawn, dark ones left out: right on a dark terminal, and readers take it inverted as
+/// well.
+pub(crate) fn qr(text: &str) -> Outcome<String> {
+    let code = QrCode::new(text)
+        .map_err(|error| Failure::failed(format_args!("the URI makes no QR code: {error}")))?;
+    let mut image = code.render::<Dense1x2>();
+    image
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark);
+    Ok(image.build())
 }
 
 /// The state directory, for commands that an identity file is not enough for.

@@ -24,7 +24,7 @@ use crate::record::Record;
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     /// One record of the command.
-    Record(Record),
+    Record(Box<Record>),
     /// From here on, frames.
     Stream,
     /// The command is done.

@@ -10,14 +10,14 @@ use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
 use mesh::transport::ip::Listen;
 use mesh::{
-    BuildError, Builder, CipherSets, Csid, Identity, QuicConfig, QuicTransport, TcpConfig,
-    TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
+    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, QuicConfig,
+    QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
 };
 use serde_json::Value;
 
 use crate::args::{self, LinksAction, Roads};
 use crate::ask;
-use crate::command::links;
+use crate::command::{self, links};
 use crate::failure::{Failure, Outcome};
 use crate::record::Record;
 use crate::report::warn;
@@ -133,14 +133,22 @@ impl Endpoint {
         self.mesh.uri().to_string()
     }
 
-    /// What `mesh up` says first.
-    pub(crate) fn ready(&self) -> Record {
+    /// What `mesh up` says first, with an invite unless nobody is accepted anyway.
+    pub(crate) fn ready(&self, draw: bool) -> Outcome<Record> {
         let link = Value::Object(self.mesh.local_link_json().to_json());
-        Record::Ready {
+        let invite = match self.mesh.invite(InviteOptions::new()) {
+            Ok(invite) => Some(invite.to_string()),
+            Err(InviteError::NobodyAccepted) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let drawn = invite.as_deref().filter(|_| draw);
+        Ok(Record::Ready {
             hashname: self.hashname().to_string(),
             link,
             uri: self.uri(),
-        }
+            qr: drawn.map(command::qr).transpose()?,
+            invite,
+        })
     }
 
     /// Works with it, and closes it in order, also if the program is told to end.

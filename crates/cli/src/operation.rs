@@ -6,7 +6,7 @@ use mesh::{Hashname, Link, LinkState, LinkTarget, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::command::{bench, discover, link, links, ping, status};
+use crate::command::{bench, discover, invite, link, links, ping, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::report::Report;
@@ -18,6 +18,8 @@ use crate::target;
 pub(crate) enum Request {
     Status,
     Links(Option<args::LinksAction>),
+    Invite(args::Invite),
+    Invites(args::InvitesAction),
     Discover(args::Discover),
     Link(args::LinkArgs),
     Ping(args::Ping),
@@ -31,6 +33,8 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Status => status::perform(endpoint, report).await,
         Request::Links(None) => links::list(endpoint.known(), report).await,
         Request::Links(Some(action)) => report.report(endpoint.change_links(action)?).await,
+        Request::Invite(options) => invite::perform(endpoint, options, report).await,
+        Request::Invites(action) => invite::change(endpoint.known(), action, report).await,
         Request::Discover(options) => discover::perform(endpoint, &options, report).await,
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
@@ -50,6 +54,7 @@ pub(crate) async fn link_up_to(
     target: LinkTarget,
     wait: Duration,
 ) -> Outcome<Link> {
+    let is_invited = matches!(&target, LinkTarget::Uri { uri, .. } if uri.invite().is_some());
     let before = endpoint.mesh.links();
     let link = endpoint.mesh.link(target).await?;
     let attempt = Attempt {
@@ -57,7 +62,12 @@ pub(crate) async fn link_up_to(
         link,
     };
     let up = attempt.link.wait_up(wait).await;
-    up.map_err(|error| no_answer(&error, endpoint.hashname()))?;
+    up.map_err(|error| match is_invited {
+        true => {
+            no_answer(&error).hint("an invite is good once, and not for ever: ask for a new one")
+        }
+        false => no_answer(&error).hint(let_us_in(endpoint.hashname())),
+    })?;
     Ok(attempt.succeeded())
 }
 
@@ -82,14 +92,18 @@ impl Drop for Attempt {
     }
 }
 
-fn no_answer(error: &WaitError, own: Hashname) -> Failure {
+fn no_answer(error: &WaitError) -> Failure {
     let WaitError::TimedOut { hashname, waited } = error else {
         return Failure::unreachable(error);
     };
     let (hashname, waited) = (hashname.short(), waited.as_secs_f32());
-    Failure::unreachable(format_args!("no answer from {hashname} within {waited} s")).hint(format_args!(
-        "an endpoint stays silent to whom it does not know: there, try `mesh links trust {own}` or `mesh up --allow {own}`"
-    ))
+    Failure::unreachable(format_args!("no answer from {hashname} within {waited} s"))
+}
+
+fn let_us_in(own: Hashname) -> String {
+    format!(
+        "an endpoint stays silent to whom it does not know: there, try `mesh invite`, `mesh links trust {own}` or `mesh up --allow {own}`"
+    )
 }
 
 /// A state, in one word.

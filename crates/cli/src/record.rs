@@ -1,11 +1,13 @@
 //! What commands report: JSON lines for programs, sentences for people.
 
+mod invites;
 mod links;
 mod text;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
 
 /// One line of output. In JSON the field `event` names the kind; `Display` is for people.
@@ -17,7 +19,19 @@ pub(crate) enum Record {
         hashname: String,
         link: Value,
         uri: String,
+        /// The same with a secret that is good once, within an hour; if anybody is accepted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        invite: Option<String>,
+        /// The invite, drawn.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        qr: Option<String>,
     },
+    /// An invite, when it is issued or listed.
+    Invite(InviteRecord),
+    /// Somebody redeemed an invite.
+    Invited { hashname: String },
+    /// Invites were taken back.
+    Revoked { count: usize },
     /// A link changed, or is shown.
     Link(LinkRecord),
     /// A peer opened a channel, and somebody handles it.
@@ -133,6 +147,9 @@ pub(crate) struct UriRecord {
     pub(crate) fragment: bool,
     /// What could not be used, and why.
     pub(crate) skipped: Vec<String>,
+    /// Drawn.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) qr: Option<String>,
 }
 
 impl RttSummary {

@@ -4,19 +4,22 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 18] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
     &["up"],
     &["status"],
     &["links"],
+    &["invite"],
     &["discover"],
     &["link"],
     &["ping"],
     &["pipe"],
     &["uri"],
     &["uri", "show"],
+    &["uri", "list"],
+    &["uri", "revoke"],
     &["bench"],
     &["completions"],
     &["id"],

@@ -16,7 +16,9 @@ use crate::state::{KnownLinks, Trust};
 /// Who may link to us without our asking. Whoever may not gets no answer at all.
 ///
 /// In every policy a [blocked](Trust::Blocked) endpoint is refused, one on the allow list is
-/// accepted, and the endpoints that we link to ourselves are no strangers.
+/// accepted, and the endpoints that we link to ourselves are no strangers. In every policy but
+/// [`Accept::None`] whoever presents an invite of ours ([`Mesh::invite`](crate::Mesh::invite)) is
+/// accepted, and trusted from then on.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Accept {
@@ -171,6 +173,11 @@ impl Door {
         }
     }
 
+    /// Whether an invite lets anybody in.
+    pub(crate) fn takes_invites(&self) -> bool {
+        !matches!(self.policy, Accept::None)
+    }
+
     /// Whom the endpoint should let in to authentication, if that changed since the last call: it
     /// drops others before it spends public-key work on them.
     pub(crate) fn news(&self, known: &KnownLinks) -> Option<Welcome> {
@@ -186,7 +193,10 @@ impl Door {
             Accept::Known => {
                 let mut expected = self.allowed_set();
                 expected.extend(known.trusted());
-                Welcome::Only(expected)
+                match known.has_invites() {
+                    true => Welcome::Invited(expected),
+                    false => Welcome::Only(expected),
+                }
             }
         })
     }
@@ -275,6 +285,19 @@ mod tests {
         known.remove(&hashname(1));
         assert!(is(door.news(&known), &[2]));
         assert!(door.news(&known).is_none());
+    }
+
+    #[test]
+    fn whoever_may_be_invited_is_listened_to_while_there_are_invites() {
+        let known = KnownLinks::default();
+        let door = Door::new(Accept::Known, BTreeSet::new());
+        assert!(matches!(door.news(&known), Some(Welcome::Only(_))));
+        let secret = telehash_uri::Secret::from_bytes([7; 16]);
+        let terms = telehash_uri::Terms::once_until(200);
+        known.issue_invite(100, secret, terms, None).unwrap();
+        assert!(matches!(door.news(&known), Some(Welcome::Invited(_))));
+        known.revoke_invites("");
+        assert!(matches!(door.news(&known), Some(Welcome::Only(_))));
     }
 
     #[test]

@@ -330,6 +330,7 @@ impl Builder {
             known,
             state: Mutex::new(state),
             door: Door::new(self.accept, self.allowed),
+            guesses: Default::default(),
             handlers: self.handlers,
             discovery,
             routing: Default::default(),

@@ -50,6 +50,11 @@ impl Clock {
         Instant::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// Time since 1970 now.
+    pub(crate) fn unix(&self) -> Duration {
+        self.unix_at_origin() + Duration::from_micros(self.now().as_micros())
+    }
+
     /// Time since 1970 when this clock was made.
     pub(crate) fn unix_at_origin(&self) -> Duration {
         Duration::from_millis(self.unix_at_origin.load(Ordering::Relaxed))

@@ -11,6 +11,8 @@ use telehash_link::{
     Ticket,
 };
 
+use telehash_uri::Secret;
+
 use crate::accept::{Decision, Stranger, Verdict};
 use crate::driver::{Core, LinkDriver};
 use crate::error::LinkError;
@@ -37,6 +39,7 @@ impl Shared {
     pub(crate) fn connect(
         self: &Arc<Self>,
         target: &LinkJson,
+        invite: Option<&Secret>,
     ) -> Result<Arc<LinkDriver>, LinkError> {
         self.follow_clock();
         let driver = match self.link_by_name(&target.hashname) {
@@ -48,6 +51,9 @@ impl Shared {
         paths.truncate(MAX_PENDING_DIALS);
         if !paths.is_empty() {
             driver.set_targets(&paths);
+        }
+        if let Some(secret) = invite {
+            self.present(&driver, secret);
         }
         self.dial(&driver, paths, PathSource::Dialed);
         Ok(driver)
@@ -132,6 +138,7 @@ impl Shared {
 
     /// A stranger proved its identity: let it in, ask about it, or leave it without an answer.
     pub(crate) fn meet(self: &Arc<Self>, incoming: Incoming) {
+        let invited = self.is_invited(&incoming);
         let Incoming {
             hashname,
             keys,
@@ -141,6 +148,10 @@ impl Shared {
             ticket,
             ..
         } = incoming;
+        let guest = Guest::Handshake(ticket);
+        if invited {
+            return self.admit(hashname, guest);
+        }
         let stranger = Stranger {
             hashname,
             keys,
@@ -149,7 +160,7 @@ impl Shared {
             round,
             introduced: false,
         };
-        self.receive_guest(stranger, Guest::Handshake(ticket));
+        self.receive_guest(stranger, guest);
     }
 
     /// Decides about a stranger.

@@ -90,6 +90,24 @@ pub enum TargetError {
     Hashname(#[from] HashnameError),
 }
 
+/// Why no invite can be issued. Local, all of them.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InviteError {
+    /// The accept policy lets nobody in.
+    #[error("this endpoint accepts nobody, invited or not; choose another accept policy")]
+    NobodyAccepted,
+    /// The alias cannot be one.
+    #[error(transparent)]
+    Alias(#[from] KnownLinkError),
+    /// The URI of this endpoint has no room for a secret.
+    #[error("no invite fits into the URI of this endpoint: {0}")]
+    Uri(#[from] telehash_uri::BuildError),
+    /// The system gave no randomness.
+    #[error("the system has no randomness for an invite: {0}")]
+    Randomness(getrandom::Error),
+}
+
 /// Why there is no link to a target.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -48,6 +48,11 @@ pub enum MeshEvent {
         /// Who it was.
         hashname: Hashname,
     },
+    /// Somebody redeemed an invite of ours, and is a known and trusted link now.
+    InviteRedeemed {
+        /// Who it was.
+        hashname: Hashname,
+    },
     /// The peer opened a channel and a handler took it over.
     ChannelOpened {
         /// The peer.

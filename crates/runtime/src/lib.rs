@@ -75,6 +75,7 @@ mod error;
 mod events;
 mod handler;
 mod hosts;
+mod invite;
 mod lifecycle;
 pub mod limits;
 mod link;
@@ -97,9 +98,13 @@ pub use self::{
     accept::{Accept, AcceptFn, Decision, Stranger},
     builder::{Builder, generate_identity},
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
-    error::{BuildError, DiscoverError, LinkError, OpenError, PingError, TargetError, WaitError},
+    error::{
+        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, TargetError,
+        WaitError,
+    },
     events::{Events, MeshEvent},
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
+    invite::InviteOptions,
     link::{Link, PipeStatus, StateWatch},
     mesh::{Mesh, MeshStats},
     ping::PingReply,

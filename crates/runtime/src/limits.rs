@@ -78,6 +78,19 @@ pub const MAX_KNOWN_LINKS: usize = 65_536;
 /// Endpoints that are not known links, whose highest `at` is remembered; the lowest makes room.
 pub const MAX_REMEMBERED_AT: usize = 4096;
 
+/// Invites that are neither spent nor expired; at the limit the one that expires first makes room.
+pub const MAX_INVITES: usize = 64;
+
+/// Wrong invites that one endpoint may present within [`WRONG_INVITES_PERIOD`]; beyond that its
+/// invites are not looked at.
+pub const MAX_WRONG_INVITES: u32 = 8;
+
+/// How long wrong invites count against whoever presented them.
+pub const WRONG_INVITES_PERIOD: Duration = Duration::from_secs(3600);
+
+/// Endpoints whose wrong invites are counted; at the limit the one that began first is forgotten.
+pub const MAX_GUESSERS: usize = 256;
+
 /// Largest identity file, in bytes; a larger one is refused unread.
 pub const MAX_IDENTITY_FILE: u64 = 64 * 1024;
 

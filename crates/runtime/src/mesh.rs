@@ -7,8 +7,8 @@ use std::sync::Arc;
 use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{EndpointStats, LinkState};
-use telehash_uri::LinkUri;
 use telehash_uri::limits::MAX_URI_PATHS;
+use telehash_uri::{Host, LinkUri};
 
 use crate::builder::Builder;
 use crate::discovery;
@@ -103,7 +103,9 @@ impl Mesh {
         LinkUri::for_link(&link).expect("an identity has all its keys, and the paths fit")
     }
 
-    /// Links to another endpoint, or adds paths to the link that there is.
+    /// Links to another endpoint, or adds paths to the link that there is. With an
+    /// [invite](Self::invite) the other side lets us in, and once the link is up it is a known and
+    /// trusted one.
     ///
     /// Completes once the target is resolved and its paths are being dialled, without waiting for
     /// an answer; see [`Link::wait_up`]. The mesh then keeps trying, until [`Link::close`].
@@ -121,16 +123,19 @@ impl Mesh {
     pub async fn link(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
         let target = to.into_link_target()?;
         let shared = self.shared();
+        let mut invite = None;
         let mut link = match target {
             LinkTarget::Link(link) => link,
             LinkTarget::Name(name) => {
                 LinkJson::named(shared.known.find(&name).map_err(TargetError::from)?)
             }
-            LinkTarget::Host { mut link, uri } => {
-                let host = uri.host().map(ToString::to_string).unwrap_or_default();
-                for ip in addresses_of(&host, uri.port()).await {
-                    link.paths.extend(uri.paths_at(ip));
+            LinkTarget::Uri { mut link, uri } => {
+                if let Some(Host::Domain(name)) = uri.host() {
+                    for ip in addresses_of(name, uri.port()).await {
+                        link.paths.extend(uri.paths_at(ip));
+                    }
                 }
+                invite = uri.invite();
                 link
             }
         };
@@ -141,7 +146,7 @@ impl Mesh {
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
-        let driver = shared.connect(&link)?;
+        let driver = shared.connect(&link, invite.as_ref())?;
         Ok(Link::new(shared.clone(), driver))
     }
 
@@ -382,7 +387,7 @@ impl Mesh {
         self.shared().lifecycle.reached(Phase::Closed)
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 }

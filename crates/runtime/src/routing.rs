@@ -55,7 +55,7 @@ impl Shared {
     pub(crate) fn use_known_routers(self: &Arc<Self>) {
         for known in self.known.all().into_iter().filter(|known| known.router) {
             let router = known.link.hashname;
-            if let Err(error) = self.connect(&known.link) {
+            if let Err(error) = self.connect(&known.link, None) {
                 tracing::warn!(router = %router.short(), %error, "router not linked");
             }
             self.set_default_router(router, true);
@@ -119,7 +119,7 @@ impl Shared {
         let linked = self
             .known
             .get(&router)
-            .map(|known| self.connect(&known.link));
+            .map(|known| self.connect(&known.link, None));
         if let Some(Err(error)) = linked {
             tracing::debug!(router = %router.short(), %error, "router not linked");
         }

@@ -15,6 +15,7 @@ use crate::discovery::Discovery;
 use crate::driver::{BufferPool, LinkDriver, Port, Timers};
 use crate::events::{EventHub, MeshEvent};
 use crate::handler::Handlers;
+use crate::invite::Guesses;
 use crate::lifecycle::Lifecycle;
 use crate::resolve::Resolver;
 use crate::routing::Routing;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) known: Arc<KnownLinks>,
     pub(crate) state: Mutex<Option<StateDir>>,
     pub(crate) door: Door,
+    pub(crate) guesses: Guesses,
     pub(crate) handlers: Handlers,
     pub(crate) discovery: Discovery,
     pub(crate) routing: Routing,

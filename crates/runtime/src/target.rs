@@ -13,11 +13,11 @@ use crate::error::TargetError;
 pub enum LinkTarget {
     /// Who it is, and whatever keys and paths are known.
     Link(LinkJson),
-    /// The same, with paths still to be found: those of a host by its name.
-    Host {
+    /// The same, and a URI that says more: a host whose name leads to further paths, or an invite.
+    Uri {
         /// Who it is, and the paths that need no look-up.
         link: LinkJson,
-        /// The URI, whose host is a name.
+        /// The URI.
         uri: LinkUri,
     },
     /// What a known link is called, or the beginning of its hashname.
@@ -112,9 +112,10 @@ impl IntoLinkTarget for &LinkJson {
 impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
         let link = self.link_json().ok_or(TargetError::UriWithoutKeys)?;
-        Ok(match self.host() {
-            Some(Host::Domain(_)) => LinkTarget::Host { link, uri: self },
-            _ => LinkTarget::Link(link),
+        let is_name = matches!(self.host(), Some(Host::Domain(_)));
+        Ok(match is_name || self.invite().is_some() {
+            true => LinkTarget::Uri { link, uri: self },
+            false => LinkTarget::Link(link),
         })
     }
 }
@@ -156,7 +157,7 @@ mod tests {
                 .contains(&Path::udp("192.0.2.1:5".parse().unwrap()))
         );
         let target = at("example.org").into_link_target().unwrap();
-        assert!(matches!(target, LinkTarget::Host { .. }), "{target:?}");
+        assert!(matches!(target, LinkTarget::Uri { .. }), "{target:?}");
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use mesh::state::{StateDir, read_identity};
 use mesh::{Csid, LinkJson, LinkUri};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 
 use crate::access::{place, state_dir};
 use crate::args::{Global, IdCommand, IdFormat};
+use crate::command::qr;
 use crate::endpoint::{Place, new_identity};
 use crate::failure::{Failure, Outcome};
 use crate::record::Record;
@@ -79,17 +78,6 @@ fn show(link: &LinkJson, format: IdFormat) -> Outcome {
 
 fn uri(link: &LinkJson) -> Outcome<LinkUri> {
     LinkUri::for_link(link).map_err(Failure::failed)
-}
-
-/// Bright modules are drawn, dark ones left out: right on a dark terminal, and readers take it inverted as well.
-fn qr(text: &str) -> Outcome<String> {
-    let code = QrCode::new(text)
-        .map_err(|error| Failure::failed(format_args!("the URI makes no QR code: {error}")))?;
-    let mut image = code.render::<Dense1x2>();
-    image
-        .dark_color(Dense1x2::Light)
-        .light_color(Dense1x2::Dark);
-    Ok(image.build())
 }
 
 /// Reads a list of cipher sets for `--cs`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mesh::{Hashname, LinkJson, LinkTarget, Path};
 
 use crate::args::LinkArgs;
-use crate::command::status;
+use crate::command::{links, status};
 use crate::endpoint::Endpoint;
 use crate::failure::Outcome;
 use crate::operation::{link_up, link_up_to};
@@ -27,6 +27,9 @@ pub(crate) async fn perform(
     let link = link_up_to(endpoint, target, options.wait).await?;
     // A peer that answers no path request is up all the same.
     let _ = link.ping_all(OTHER_PATHS).await;
+    if let Some(alias) = &options.alias {
+        links::name(endpoint, link.hashname(), &options.target, alias)?;
+    }
     report
         .report(Record::Link(status::describe(endpoint, &link)))
         .await
@@ -50,9 +53,9 @@ fn through(target: LinkTarget, routers: &[Hashname], endpoint: &Endpoint) -> Out
             link.paths.extend(ways);
             LinkTarget::Link(link)
         }
-        LinkTarget::Host { mut link, uri } => {
+        LinkTarget::Uri { mut link, uri } => {
             link.paths.extend(ways);
-            LinkTarget::Host { link, uri }
+            LinkTarget::Uri { link, uri }
         }
         LinkTarget::Name(name) => {
             let known = endpoint.known();

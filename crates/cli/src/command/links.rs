@@ -4,6 +4,7 @@ use mesh::state::{KnownLink, KnownLinks, StateDir, Trust};
 use mesh::{Hashname, LinkTarget};
 
 use crate::args::LinksAction;
+use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::record::{KnownRecord, Record, show_path};
 use crate::report::Report;
@@ -76,6 +77,15 @@ pub(crate) fn change(
     Ok(Record::Known(known_record(&link)))
 }
 
+/// Remembers a link that is up, under this alias.
+pub(crate) fn name(endpoint: &Endpoint, peer: Hashname, target: &str, alias: &str) -> Outcome {
+    let known = endpoint.known();
+    match known.get(&peer) {
+        Some(_) => Ok(known.set_alias(peer, Some(alias))?),
+        None => add(known, None, target, Some(alias.to_owned()), false).map(|_| ()),
+    }
+}
+
 fn add(
     known: &KnownLinks,
     own: Option<Hashname>,
@@ -84,7 +94,7 @@ fn add(
     trust: bool,
 ) -> Outcome<Hashname> {
     let link = match target::parse(target)? {
-        LinkTarget::Link(link) | LinkTarget::Host { link, .. } => link,
+        LinkTarget::Link(link) | LinkTarget::Uri { link, .. } => link,
         LinkTarget::Name(name) => {
             let failure = Failure::usage(format_args!("`{name}` is no hashname, link JSON or URI"));
             return Err(failure.hint("give one, or @ and the name of a file that holds one"));

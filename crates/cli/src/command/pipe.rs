@@ -25,7 +25,7 @@ pub(crate) const NOBODY_WAITS: &str = "nobody waits for a stream";
 const LAST_ACK: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(global: &Global, options: Pipe) -> Outcome {
-    let Pipe { mut end, at } = options;
+    let Pipe { mut end, at, qr } = options;
     let mut report = Report::stderr(global.json);
     end.target = end.target.as_deref().map(target::expand).transpose()?;
     let source = Plain(stdio::input().map_err(|error| unreadable(&error))?);
@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, options: Pipe) -> Outcome {
         Access::Own(endpoint) => {
             let work = async {
                 if end.listen {
-                    report.report(endpoint.ready()).await?;
+                    report.report(endpoint.ready(qr)?).await?;
                 }
                 let stream = connect(&endpoint, &end).await?;
                 exchange(stream, source, sink, &mut report).await

@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let work = async {
         let mut events = endpoint.mesh.events();
         let _server = serve(&place, &endpoint)?;
-        report.report(endpoint.ready()).await?;
+        report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {
             endpoint.mesh.use_router(target::parse(&router)?).await?;
         }
@@ -102,6 +102,9 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
             "a fault of this program closed the link to {hashname}; please report it"
         )),
         MeshEvent::StrangerRefused { hashname } => Some(Record::Refused {
+            hashname: hashname.to_string(),
+        }),
+        MeshEvent::InviteRedeemed { hashname } => Some(Record::Invited {
             hashname: hashname.to_string(),
         }),
         MeshEvent::ChannelOpened { hashname, kind } => Some(Record::Channel {

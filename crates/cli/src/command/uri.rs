@@ -1,16 +1,29 @@
-//! `mesh uri show`: what a URI says.
+//! `mesh uri`: what a URI says, and which of ours are open.
 
 use mesh::{LinkUri, Path};
 use serde_json::Value;
 
-use crate::args::UriCommand;
+use crate::args::{Global, InvitesAction, UriCommand};
+use crate::command::{self, invite};
 use crate::failure::{Failure, Outcome};
 use crate::record::{Record, UriRecord};
 use crate::report::Report;
 
-pub(crate) async fn run(command: UriCommand, report: &mut Report) -> Outcome {
-    let UriCommand::Show { uri, strict } = command;
-    report.report(Record::Uri(explain(&uri, strict)?)).await
+pub(crate) async fn run(global: &Global, command: UriCommand, report: &mut Report) -> Outcome {
+    match command {
+        UriCommand::Show { uri, strict, qr } => {
+            let mut record = explain(&uri, strict)?;
+            if qr {
+                record.qr = Some(command::qr(&record.uri)?);
+            }
+            report.report(Record::Uri(record)).await
+        }
+        UriCommand::List => invite::open_ones(global, InvitesAction::List, report).await,
+        UriCommand::Revoke { invite, all } => {
+            let action = InvitesAction::Revoke { invite, all };
+            invite::open_ones(global, action, report).await
+        }
+    }
 }
 
 fn explain(text: &str, strict: bool) -> Outcome<UriRecord> {
@@ -40,6 +53,7 @@ fn explain(text: &str, strict: bool) -> Outcome<UriRecord> {
         query: uri.query().iter().map(|(name, _)| name.clone()).collect(),
         fragment: uri.fragment().is_some(),
         skipped,
+        qr: None,
     })
 }
 

@@ -90,7 +90,7 @@ impl Client {
 async fn rest(read: &mut BufReader<OwnedReadHalf>, path: &Path, report: &mut Report) -> Outcome {
     loop {
         match next(read, path).await? {
-            Answer::Record(record) => report.report(record).await?,
+            Answer::Record(record) => report.report(*record).await?,
             Answer::Done => return Ok(()),
             Answer::Failed(failure) => return Err(failure),
             Answer::Stream => return Err(broken(path, "it sent a stream that nobody asked for")),

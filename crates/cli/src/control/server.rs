@@ -151,7 +151,7 @@ async fn serve_records(
     };
     let relay = async {
         while let Some(record) = records.recv().await {
-            answer(&mut write, &Answer::Record(record)).await?;
+            answer(&mut write, &Answer::Record(Box::new(record))).await?;
         }
         Ok(())
     };
@@ -189,7 +189,7 @@ async fn serve_pipe(
     drop(report);
     let mut write = timeout(ANSWER_TIMEOUT, sink.finish()).await??;
     while let Some(record) = records.recv().await {
-        answer(&mut write, &Answer::Record(record)).await?;
+        answer(&mut write, &Answer::Record(Box::new(record))).await?;
     }
     answer(&mut write, &last_answer(outcome)).await
 }

@@ -2,7 +2,7 @@
 
 use mesh::state::{KnownLinkError, StateError};
 use mesh::transport::TransportError;
-use mesh::{BuildError, DiscoverError, LinkError, TargetError};
+use mesh::{BuildError, DiscoverError, InviteError, LinkError, TargetError};
 
 use super::Failure;
 
@@ -27,6 +27,16 @@ impl From<DiscoverError> for Failure {
                 "the endpoint cannot announce itself: it listens on no address of a local network",
             )
             .hint("leave --udp out, or name an address that is not a loopback one"),
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl From<InviteError> for Failure {
+    fn from(error: InviteError) -> Self {
+        match error {
+            InviteError::Alias(error) => error.into(),
+            InviteError::NobodyAccepted => Self::usage(error),
             error => Self::failed(error),
         }
     }

@@ -10,7 +10,28 @@ use super::{PingSummary, Record, UriRecord, short, show_path};
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ready { hashname, uri, .. } => write!(f, "{hashname} is up\n{uri}"),
+            Self::Ready {
+                hashname,
+                uri,
+                invite,
+                qr,
+                ..
+            } => {
+                write!(f, "{hashname} is up\n{uri}")?;
+                if let Some(invite) = invite {
+                    write!(f, "\nan invite, good once within an hour:\n{invite}")?;
+                }
+                qr.iter().try_for_each(|qr| write!(f, "\n{qr}"))
+            }
+            Self::Invite(invite) => invite.fmt(f),
+            Self::Invited { hashname } => {
+                write!(
+                    f,
+                    "{hashname} came with an invite, and is trusted from now on"
+                )
+            }
+            Self::Revoked { count: 1 } => f.write_str("took back 1 invite"),
+            Self::Revoked { count } => write!(f, "took back {count} invites"),
             Self::Link(link) => link.fmt(f),
             Self::Channel { hashname, kind } => write!(f, "{} opened {kind}", short(hashname)),
             Self::ChannelRefused { hashname, kind } => {
@@ -151,7 +172,7 @@ impl fmt::Display for UriRecord {
         for skipped in &self.skipped {
             write!(f, "\nskipped   {skipped}")?;
         }
-        Ok(())
+        self.qr.iter().try_for_each(|qr| write!(f, "\n{qr}"))
     }
 }
 

@@ -6,8 +6,8 @@ use std::task::Waker;
 
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, PingId, Whereabouts as _};
 use telehash_link::{
-    ChannelError, ChannelEvent, ChannelId, Event, Instant, Link, LinkKey, PipeId, PipeSlot, Remote,
-    TransportId,
+    ChannelError, ChannelEvent, ChannelId, Event, HandshakeMessage, Instant, Kind, Link, LinkKey,
+    PipeId, PipeSlot, Remote, TransportId,
 };
 use tokio::sync::mpsc;
 
@@ -108,8 +108,9 @@ impl Core {
             Event::Up => {
                 effects.came_up = true;
                 self.introduced = false;
-                shared.publish_state(driver, None);
+                self.came_up(shared, driver);
             }
+            Event::Handshake(message) => self.heard_beside(&message, shared, driver),
             Event::Down(reason) => {
                 effects.given_up = self.introduced;
                 shared.publish_state(driver, Some(reason));
@@ -127,6 +128,23 @@ impl Core {
                 tracing::info!(peer = %peer.short(), ?slot, "the path carries smaller packets only");
             }
             _ => {}
+        }
+    }
+
+    fn came_up(&mut self, shared: &Shared, driver: &LinkDriver) {
+        shared.keep_issuer(driver, self.link.keys());
+        // It said what it had to; without messages this cannot fail.
+        let _ = self.link.set_beside(Vec::new());
+        shared.publish_state(driver, None);
+    }
+
+    /// The peer is a link already, and says what led it here.
+    fn heard_beside(&self, message: &HandshakeMessage, shared: &Shared, driver: &LinkDriver) {
+        if message.kind == Kind::Uri {
+            let active = self.link.active_pipe();
+            let pipe = self.link.pipes().find(|pipe| Some(pipe.slot) == active);
+            let path = pipe.and_then(|pipe| shared.path_of(pipe.id));
+            shared.redeem(driver.hashname(), self.link.keys(), path, message);
         }
     }
 

@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 use telehash_hashname::{Hashname, LinkJson};
+use telehash_uri::Issued;
 use tokio::sync::Notify;
 
 use super::KnownLinkError;
-use crate::limits::{MAX_ALIAS, MAX_KNOWN_LINKS, MAX_REMEMBERED_AT};
+use crate::limits::{MAX_ALIAS, MAX_INVITES, MAX_KNOWN_LINKS, MAX_REMEMBERED_AT};
 
 /// Fewest characters that [`KnownLinks::find`] takes as the beginning of a hashname.
 const MIN_PREFIX: usize = 4;
@@ -64,16 +65,28 @@ impl KnownLink {
 #[derive(Debug, Default)]
 pub struct KnownLinks {
     table: Mutex<Table>,
-    changed: Notify,
-    /// Counts changes of who is trusted.
-    trust_version: AtomicU64,
+    pub(super) changed: Notify,
+    /// Counts changes of who is trusted or invited.
+    pub(super) trust_version: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     pub(super) links: BTreeMap<Hashname, KnownLink>,
     /// Highest `at` of endpoints that are no known links.
     pub(super) seen: BTreeMap<Hashname, u64>,
+    /// Each with what whoever redeems it will be called.
+    pub(super) invites: Issued<Option<String>>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            links: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            invites: Issued::new(MAX_INVITES),
+        }
+    }
 }
 
 impl KnownLinks {
@@ -213,7 +226,7 @@ impl KnownLinks {
         self.table().links.iter().filter_map(trusted).collect()
     }
 
-    /// Changes whenever [`trusted`](Self::trusted) may have.
+    /// Changes whenever [`trusted`](Self::trusted) or [`has_invites`](Self::has_invites) may have.
     pub(crate) fn trust_version(&self) -> u64 {
         self.trust_version.load(Ordering::Acquire)
     }
@@ -284,7 +297,7 @@ impl Table {
         *highest = at.max(*highest);
     }
 
-    fn owner_of(&self, alias: &str) -> Option<Hashname> {
+    pub(super) fn owner_of(&self, alias: &str) -> Option<Hashname> {
         let called = |(hashname, known): (&Hashname, &KnownLink)| {
             (known.alias.as_deref() == Some(alias)).then_some(*hashname)
         };

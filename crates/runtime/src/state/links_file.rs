@@ -1,10 +1,11 @@
 //! `links.json`: `{"version":1,"links":[{"alias","trust","router","at","link":{link
-//! JSON}}],"seen":{hashname: at}}`.
+//! JSON}}],"seen":{hashname: at},"invites":[{"secret","expires","uses","alias"}]}`.
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use telehash_hashname::{Hashname, LinkJson};
+use telehash_uri::{IssuedSecret, Secret, Terms};
 
 use super::StateError;
 use super::known::{KnownLink, KnownLinks, Table, Trust, is_alias};
@@ -41,7 +42,30 @@ pub(super) fn parse(path: &Path, contents: &[u8]) -> Result<KnownLinks, StateErr
             .map_err(|error| malformed(format!("seen: {error}")))?;
         table.remember_at(hashname, at.as_u64().unwrap_or(0));
     }
+    for (number, entry) in file["invites"].as_array().into_iter().flatten().enumerate() {
+        let invite = parse_invite(entry)
+            .map_err(|reason| malformed(format!("invite {}: {reason}", number + 1)))?;
+        let (secret, terms, alias) = invite;
+        table.invites.issue(0, secret, terms, alias);
+    }
     Ok(KnownLinks::from_table(table))
+}
+
+fn parse_invite(entry: &Value) -> Result<(Secret, Terms, Option<String>), String> {
+    let secret = entry["secret"].as_str().ok_or("it has no secret")?;
+    let secret: Secret = secret.parse().map_err(|_| "its secret is none")?;
+    // What is damaged must not be good for longer than it was.
+    let number = |field: &str| match &entry[field] {
+        Value::Null => Ok(None),
+        value => value
+            .as_u64()
+            .map(Some)
+            .ok_or(format!("`{field}` is no number")),
+    };
+    let uses = number("uses")?.map(|uses| u32::try_from(uses).unwrap_or(0));
+    let terms = Terms::UNLIMITED.until(number("expires")?).uses(uses);
+    let alias = entry["alias"].as_str().filter(|alias| is_alias(alias));
+    Ok((secret, terms, alias.map(str::to_owned)))
 }
 
 fn parse_link(entry: &Value) -> Result<KnownLink, String> {
@@ -83,11 +107,21 @@ pub(super) fn render(links: &KnownLinks) -> String {
         .map(|(hashname, at)| (hashname.to_string(), (*at).into()))
         .collect();
     let links: Vec<Value> = table.links.values().map(render_link).collect();
+    let invites: Vec<Value> = table.invites.iter().map(render_invite).collect();
     drop(table);
     format!(
         "{:#}\n",
-        json!({ "version": VERSION, "links": links, "seen": seen })
+        json!({ "version": VERSION, "links": links, "seen": seen, "invites": invites })
     )
+}
+
+fn render_invite(invite: &IssuedSecret<Option<String>>) -> Value {
+    json!({
+        "secret": invite.secret.to_text(),
+        "expires": invite.terms.expires,
+        "uses": invite.terms.uses,
+        "alias": invite.value,
+    })
 }
 
 fn render_link(known: &KnownLink) -> Value {
@@ -146,6 +180,32 @@ mod tests {
         let again = read(&render(&known)).unwrap();
         assert_eq!(again.all(), known.all());
         assert_eq!(again.at(&Hashname::from_bytes([3; 32])), 11);
+    }
+
+    #[test]
+    fn invites_are_as_good_as_they_were_when_they_are_read_again() {
+        let known = KnownLinks::default();
+        let secret = Secret::from_bytes([9; 16]);
+        let terms = Terms::once_until(200);
+        known
+            .issue_invite(100, secret.clone(), terms, Some("bob".into()))
+            .unwrap();
+        let again = read(&render(&known)).unwrap();
+        assert_eq!(again.invites(100), known.invites(100));
+        assert!(again.redeem_invite(199, &secret, link()));
+        assert!(!again.redeem_invite(199, &secret, link()));
+        assert!(!render(&again).contains(&secret.to_text()));
+        let late = read(&render(&known)).unwrap();
+        assert!(!late.redeem_invite(200, &secret, link()));
+    }
+
+    #[test]
+    fn a_damaged_invite_is_reported() {
+        for bad in [r#"{}"#, r#"{"secret":"aa"}"#] {
+            let text = format!(r#"{{"version":1,"invites":[{bad}]}}"#);
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains("invite 1"), "{error}");
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What an endpoint keeps between runs: the state directory and identity files (links.md, Files).
 //!
 //! A state directory holds `id.json` (the identity, mode 0600), `links.json` (known links: alias,
-//! trust, router flag, keys, paths, highest `at`) and `lock`. One running endpoint holds the lock.
+//! trust, router flag, keys, paths, highest `at`; invites that are not spent) and `lock`. One running endpoint holds the lock.
 //! Every file is written beside its place, synced and renamed there; a file of a later version is
 //! refused, never overwritten.
 
 mod atomic;
 mod error;
 mod identity_file;
+mod invites;
 mod known;
 mod links_file;
 mod lock;
@@ -20,6 +21,7 @@ use telehash_hashname::IdentityJson;
 
 pub use self::error::{KnownLinkError, StateError};
 pub use self::identity_file::{create_identity, read_identity};
+pub use self::invites::OpenInvite;
 pub use self::known::{KnownLink, KnownLinks, Trust};
 use self::lock::Lock;
 use crate::limits::MAX_LINKS_FILE;

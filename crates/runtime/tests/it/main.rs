@@ -8,6 +8,7 @@ mod channels;
 mod common;
 mod discovery;
 mod hooked;
+mod invites;
 mod limits;
 mod linking;
 mod many;
