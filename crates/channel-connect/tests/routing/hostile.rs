@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use telehash_hashname::Csid;
 use telehash_link::DropReason;
+use telehash_lob::cloak::{self, WorkBudget};
 
 use crate::reach::{around_a_router, talk};
-use crate::world::Lie;
+use crate::world::{Lie, World};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -134,4 +135,29 @@ fn nobody_but_the_other_end_gets_a_packet_over_a_bridge() {
     world.run(Duration::from_millis(500));
     assert_eq!(world.nodes[r].endpoint.stats().forwarded, before);
     assert!(world.nodes[r].drops.contains(&DropReason::NotRouted));
+}
+
+#[test]
+fn a_token_of_the_routers_own_link_cannot_be_bridged() {
+    let mut world = World::new(7);
+    let [a, b, r, thief] = [(); 4].map(|()| world.add());
+    world.recorded = Some(Vec::new());
+    world.dial(a, r);
+    assert!(world.drive(SOON, |world| world.is_up(a, r)));
+    let (_, _, mut first) = world.recorded.take().unwrap().remove(0);
+    let start = cloak::decloak_in_place(&mut first, &mut WorkBudget::new(10_000)).unwrap();
+    let handshake = &first[start..];
+    assert!(handshake.starts_with(&[0, 1]));
+    world.dial(b, r);
+    world.dial(thief, r);
+    world.nodes[r].endpoint.router_policy().everyone = true;
+    assert!(world.drive(SOON, |world| world.is_up(b, r) && world.is_up(thief, r)));
+    let target = world.name(b);
+    world.with_link(thief, r, |_, link| {
+        telehash_channel_peer::carry(link, target, handshake).unwrap();
+    });
+    world.run(SOON);
+    let stats = world.nodes[r].endpoint.stats();
+    assert_eq!((stats.bridges, stats.relayed, stats.not_relayed), (0, 0, 1));
+    assert!(world.is_up(a, r));
 }

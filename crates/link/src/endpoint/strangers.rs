@@ -264,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn strangers_behind_a_router_spend_its_budget_and_not_that_of_a_friend() {
+        let (mut strangers, now) = strangers();
+        let [router, friend, other] = [1, 2, 3].map(|n| Hashname::from_bytes([n; 32]));
+        let admitted = |strangers: &mut Strangers, router, friend| {
+            (0..100)
+                .filter(|_| strangers.admit_routed(now, router, friend))
+                .count()
+        };
+        assert_eq!(admitted(&mut strangers, router, None), 10);
+        assert_eq!(admitted(&mut strangers, other, None), 10);
+        assert_eq!(admitted(&mut strangers, router, Some(friend)), 10);
+        // A router that names a friend for everything has spent that one's budget, no other's.
+        assert_eq!(admitted(&mut strangers, router, Some(friend)), 0);
+        assert_eq!(admitted(&mut strangers, router, Some(other)), 10);
+    }
+
+    #[test]
     fn uncovering_costs_its_source_and_nobody_else() {
         let (mut strangers, now) = strangers();
         let all = strangers.keystream(now, pipe(0, 0, 1));
