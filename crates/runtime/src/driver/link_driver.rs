@@ -292,7 +292,7 @@ impl LinkDriver {
             });
             effects.apply(shared, self);
             if let Some(left) = left {
-                shared.wait_for_room(self, left);
+                shared.try_again(self, left);
             }
             if more != Ok(true) {
                 return shared.pool.give(parcel.into_buffer());

@@ -102,7 +102,14 @@ impl Port {
         self.changed.notify_one();
     }
 
-    /// Lets a parcel wait for room.
+    /// Has a parcel tried once more before it waits for room: by whoever hears of room, so that
+    /// what it heard since the parcel was refused is not missed.
+    fn try_again(&self, waiter: Waiter) {
+        self.queue().ready.push_back((Cause::Blocked, waiter));
+        self.changed.notify_one();
+    }
+
+    /// Lets a parcel wait for room. Only for whoever hears of room: others might be late.
     fn wait_for_room(&self, waiter: Waiter) {
         self.queue().blocked.push_back(waiter);
         self.changed.notify_one();
@@ -264,8 +271,14 @@ impl Shared {
         }
     }
 
-    /// Lets a parcel wait until its pipe has room.
-    pub(super) fn wait_for_room(&self, driver: &Arc<LinkDriver>, parcel: Parcel) {
+    /// Lets a parcel that was refused wait until its pipe has room.
+    pub(super) fn try_again(&self, driver: &Arc<LinkDriver>, parcel: Parcel) {
+        if let Some((port, waiter)) = self.waiter(driver, parcel) {
+            port.try_again(waiter);
+        }
+    }
+
+    fn wait_for_room(&self, driver: &Arc<LinkDriver>, parcel: Parcel) {
         if let Some((port, waiter)) = self.waiter(driver, parcel) {
             port.wait_for_room(waiter);
         }

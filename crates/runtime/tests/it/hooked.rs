@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
 
 use async_trait::async_trait;
 use telehash_hashname::Path;
@@ -19,6 +20,13 @@ pub(crate) struct Hooks {
     pub(crate) panic_at: Mutex<Option<Remote>>,
     /// Sending would block.
     pub(crate) blocked: AtomicBool,
+    /// Sending to this remote would block, for ever.
+    pub(crate) stuck: Mutex<Option<Remote>>,
+    /// What this thread sends next to any other would block, and whoever asks for room hears that
+    /// there is some before the thread hears that there was none.
+    pub(crate) overtaken: Mutex<Option<ThreadId>>,
+    news: Mutex<News>,
+    heard: Condvar,
     writer: Mutex<Option<Waker>>,
     /// What is sent is recorded and goes nowhere.
     pub(crate) swallow: AtomicBool,
@@ -36,7 +44,42 @@ pub(crate) struct Hooks {
     pub(crate) dialing: AtomicUsize,
 }
 
+/// What whoever asks for room hears.
+#[derive(Debug, Default, PartialEq)]
+enum News {
+    #[default]
+    None,
+    RoomFor(Remote),
+    /// That there was room. It is done with that once it asks again.
+    Told,
+}
+
 impl Hooks {
+    /// Lets whoever asks for room hear that there is some, and deal with it.
+    fn overtake(&self, remote: Remote) {
+        *self.news.lock().unwrap() = News::RoomFor(remote);
+        if let Some(waker) = self.writer.lock().unwrap().take() {
+            waker.wake();
+        }
+        let news = self.news.lock().unwrap();
+        let _news = self.heard.wait_while(news, |news| *news != News::None);
+    }
+
+    fn tell(&self) -> Option<Remote> {
+        let mut news = self.news.lock().unwrap();
+        match std::mem::take(&mut *news) {
+            News::RoomFor(remote) => {
+                *news = News::Told;
+                Some(remote)
+            }
+            News::Told => {
+                self.heard.notify_all();
+                None
+            }
+            News::None => None,
+        }
+    }
+
     pub(crate) fn unblock(&self) {
         self.blocked.store(false, Ordering::SeqCst);
         if let Some(waker) = self.writer.lock().unwrap().take() {
@@ -108,6 +151,15 @@ impl Transport for Hooked {
         if self.hooks.blocked.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        if *self.hooks.stuck.lock().unwrap() == Some(transmit.remote) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let this = thread::current().id();
+        let overtaken = (self.hooks.overtaken.lock().unwrap()).take_if(|who| *who == this);
+        if overtaken.is_some() {
+            self.hooks.overtake(transmit.remote);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         if self.hooks.swallow.load(Ordering::SeqCst) {
             let run = (transmit.remote, transmit.packets().len());
             self.hooks.swallowed.lock().unwrap().push(run);
@@ -119,6 +171,12 @@ impl Transport for Hooked {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<Writable>> {
         *self.hooks.writer.lock().unwrap() = Some(cx.waker().clone());
         if self.hooks.blocked.load(Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        if let Some(remote) = self.hooks.tell() {
+            return Poll::Ready(Ok(Writable::Only(remote)));
+        }
+        if self.hooks.stuck.lock().unwrap().is_some() {
             return Poll::Pending;
         }
         self.inner.poll_writable(cx)

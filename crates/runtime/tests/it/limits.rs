@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::common::{PATIENCE, Pair, echo, endpoint};
 use crate::hooked::{Hooked, Hooks};
 
-async fn hooked(network: &MemoryNetwork) -> (Mesh, Arc<Hooks>) {
+pub(crate) async fn hooked(network: &MemoryNetwork) -> (Mesh, Arc<Hooks>) {
     let hooks = Arc::new(Hooks::default());
     let transport = Hooked {
         inner: network.endpoint(),
@@ -27,7 +27,7 @@ async fn hooked(network: &MemoryNetwork) -> (Mesh, Arc<Hooks>) {
     )
 }
 
-async fn linked(client: &Mesh, network: &MemoryNetwork) -> (Mesh, Link) {
+pub(crate) async fn linked(client: &Mesh, network: &MemoryNetwork) -> (Mesh, Link) {
     let server = endpoint(network).accept(Accept::All).on_open("echo", echo);
     let server = server.build().await.unwrap();
     let link = client.link(server.local_link_json()).await.unwrap();

@@ -12,6 +12,7 @@ mod invites;
 mod limits;
 mod linking;
 mod many;
+mod overtaken;
 mod panics;
 mod paths;
 mod routers;
