@@ -89,8 +89,8 @@ impl Hooks {
 }
 
 /// A transport in memory with hooks. It controls congestion itself, or so it says.
-pub(crate) struct Hooked {
-    pub(crate) inner: MemoryTransport,
+pub(crate) struct Hooked<T = MemoryTransport> {
+    pub(crate) inner: T,
     pub(crate) hooks: Arc<Hooks>,
 }
 
@@ -104,7 +104,7 @@ impl Drop for Dialing {
 }
 
 #[async_trait]
-impl Transport for Hooked {
+impl<T: Transport> Transport for Hooked<T> {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -127,6 +127,10 @@ impl Transport for Hooked {
 
     fn dialable(&self, path: &Path) -> bool {
         self.inner.dialable(path)
+    }
+
+    fn connects(&self) -> bool {
+        self.inner.connects()
     }
 
     async fn dial(&self, path: &Path) -> Result<Remote, TransportError> {
@@ -184,6 +188,14 @@ impl Transport for Hooked {
 
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
         self.inner.poll_event(cx)
+    }
+
+    fn keep(&self, remote: &Remote) {
+        self.inner.keep(remote);
+    }
+
+    fn close_pipe(&self, remote: &Remote) {
+        self.inner.close_pipe(remote);
     }
 
     fn announce(&self, packets: &[Vec<u8>]) -> io::Result<usize> {

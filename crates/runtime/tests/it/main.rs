@@ -6,6 +6,7 @@ mod backpressure;
 mod cancel;
 mod channels;
 mod common;
+mod dialing;
 mod discovery;
 mod hooked;
 mod invites;
