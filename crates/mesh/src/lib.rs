@@ -59,9 +59,9 @@ pub use telehash_channel_stream as stream;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 pub use telehash_runtime::{
-    Accept, AckMode, BuildError, Builder, Channel, ChannelError, ChannelHandler, ChannelId,
-    ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats, Events,
-    FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
+    Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
+    ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
+    Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
     InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats,
     Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError, Share,
     StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,

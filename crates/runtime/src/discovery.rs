@@ -22,17 +22,53 @@ pub(crate) const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Discovery {
     neighbours: Mutex<Neighbours>,
-    /// Whether we announce. Held while announcements are sent: once it is off, nothing is sent.
-    announcing: Mutex<bool>,
+    /// Who wants us to be announced. Held while announcements are sent: once nobody does, nothing is
+    /// sent.
+    announcing: Mutex<Wanted>,
     changed: Notify,
     interval: Duration,
+}
+
+/// Who wants us to be announced.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    /// The switch of the application.
+    on: bool,
+    /// Guards that are alive.
+    guards: usize,
+}
+
+impl Wanted {
+    const fn at_all(self) -> bool {
+        self.on || self.guards > 0
+    }
+}
+
+/// Has an endpoint announced until it is dropped; made by
+/// [`Mesh::announce`](crate::Mesh::announce).
+#[derive(Debug)]
+#[must_use = "announcing ends when this is dropped"]
+pub struct Announcing(Arc<Shared>);
+
+impl Announcing {
+    pub(crate) fn begin(shared: Arc<Shared>) -> Result<Self, DiscoverError> {
+        shared.want_announcing(|wanted| wanted.guards += 1)?;
+        Ok(Self(shared))
+    }
+}
+
+impl Drop for Announcing {
+    fn drop(&mut self) {
+        self.0.discovery.announcing().guards -= 1;
+        self.0.discovery.changed.notify_one();
+    }
 }
 
 impl Discovery {
     pub(crate) fn new(own: Hashname, now: Instant, interval: Duration) -> Self {
         Self {
             neighbours: Mutex::new(Neighbours::new(own, now)),
-            announcing: Mutex::new(false),
+            announcing: Mutex::default(),
             changed: Notify::new(),
             interval: interval.max(MIN_ANNOUNCE_INTERVAL),
         }
@@ -53,7 +89,7 @@ impl Discovery {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn announcing(&self) -> MutexGuard<'_, bool> {
+    fn announcing(&self) -> MutexGuard<'_, Wanted> {
         self.announcing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -100,20 +136,27 @@ impl Shared {
 
     /// Whether we announce ourselves.
     pub(crate) fn is_announcing(&self) -> bool {
-        *self.discovery.announcing()
+        self.discovery.announcing().at_all()
     }
 
     /// Begins to announce, with the first announcement at once, or stops.
     pub(crate) fn set_announcing(&self, on: bool) -> Result<(), DiscoverError> {
-        let mut announcing = self.discovery.announcing();
-        if on && !*announcing {
+        self.want_announcing(|wanted| wanted.on = on)
+    }
+
+    /// Changes who wants it, and announces at once if nobody did before.
+    fn want_announcing(&self, change: impl FnOnce(&mut Wanted)) -> Result<(), DiscoverError> {
+        let mut wanted = self.discovery.announcing();
+        let mut changed = *wanted;
+        change(&mut changed);
+        if changed.at_all() && !wanted.at_all() {
             if self.lifecycle.is_closing() {
                 return Err(DiscoverError::Closed);
             }
             self.announce()?;
         }
-        *announcing = on;
-        drop(announcing);
+        *wanted = changed;
+        drop(wanted);
         self.discovery.changed.notify_one();
         Ok(())
     }
@@ -121,7 +164,7 @@ impl Shared {
     /// Announces once more, if that is still wanted.
     fn announce_again(&self) {
         let announcing = self.discovery.announcing();
-        if *announcing && !self.lifecycle.is_closing() {
+        if announcing.at_all() && !self.lifecycle.is_closing() {
             // It worked before; what a transport says of the network now it has logged.
             let _ = self.announce();
         }

@@ -98,6 +98,7 @@ pub use self::{
     accept::{Accept, AcceptFn, Decision, Stranger},
     builder::{Builder, generate_identity},
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
+    discovery::Announcing,
     error::{
         BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, TargetError,
         WaitError,

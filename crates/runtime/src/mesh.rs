@@ -11,7 +11,7 @@ use telehash_uri::limits::MAX_URI_PATHS;
 use telehash_uri::{Host, LinkUri};
 
 use crate::builder::Builder;
-use crate::discovery;
+use crate::discovery::{self, Announcing};
 use crate::error::{DiscoverError, LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
 use crate::handler::ChannelHandler;
@@ -282,6 +282,15 @@ impl Mesh {
     /// or the mesh is closing. Turning it off never fails. That there is no network now is no error.
     pub async fn discover(&self, on: bool) -> Result<(), DiscoverError> {
         self.shared().set_announcing(on)
+    }
+
+    /// Announces this endpoint as [`discover`](Self::discover) does, until what this returns is
+    /// dropped: for one of several users of a mesh, of whom none may stop the others.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover).
+    pub fn announce(&self) -> Result<Announcing, DiscoverError> {
+        Announcing::begin(self.shared().clone())
     }
 
     /// Whether this endpoint announces itself now.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mesh::{Hashname, KeySet, LinkJson, Mesh, MeshEvent, Path};
+use mesh::{Hashname, KeySet, LinkJson, MeshEvent, Path};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,10 +20,8 @@ pub(crate) async fn perform(
 ) -> Outcome {
     let end = Instant::now() + options.seconds;
     let mut events = endpoint.mesh.events();
-    let _announcing = match options.announce {
-        true => Announcing::begin(&endpoint.mesh).await?,
-        false => None,
-    };
+    let announcing = options.announce.then(|| endpoint.mesh.announce());
+    let _announcing = announcing.transpose()?;
     let mut found = BTreeSet::new();
     for link in endpoint.mesh.discovered() {
         if found.insert(link.hashname) {
@@ -43,26 +41,6 @@ pub(crate) async fn perform(
     }
     let (found, seconds) = (found.len(), options.seconds.as_secs_f64());
     report.report(Record::Discovered { found, seconds }).await
-}
-
-/// Announces an endpoint that did not, until dropped.
-struct Announcing(Mesh);
-
-impl Announcing {
-    async fn begin(mesh: &Mesh) -> Outcome<Option<Self>> {
-        if mesh.is_discoverable() {
-            return Ok(None);
-        }
-        mesh.discover(true).await?;
-        Ok(Some(Self(mesh.clone())))
-    }
-}
-
-impl Drop for Announcing {
-    fn drop(&mut self) {
-        let mesh = self.0.clone();
-        tokio::spawn(async move { mesh.discover(false).await });
-    }
 }
 
 /// What is reported of an endpoint that announced itself.

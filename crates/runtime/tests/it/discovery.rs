@@ -101,6 +101,34 @@ async fn announcements_leave_at_once_then_every_ten_seconds_and_stop_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_announces_for_a_while_stops_nobody_else() {
+    let (builder, hooks) = announcer(&MemoryNetwork::new(1), &[]);
+    let mesh = builder.build().await.unwrap();
+    let first = mesh.announce().unwrap();
+    let second = mesh.announce().unwrap();
+    assert_eq!(announcements(&hooks), 1);
+    drop(first);
+    assert!(mesh.is_discoverable());
+    sleep(INTERVAL + Duration::from_millis(10)).await;
+    assert_eq!(announcements(&hooks), 2);
+
+    // Neither does the switch, nor does it stop with them.
+    mesh.discover(true).await.unwrap();
+    mesh.discover(false).await.unwrap();
+    assert!(mesh.is_discoverable());
+    mesh.discover(true).await.unwrap();
+    drop(second);
+    assert!(mesh.is_discoverable());
+    mesh.discover(false).await.unwrap();
+    assert!(!mesh.is_discoverable());
+    sleep(10 * INTERVAL).await;
+    assert_eq!(announcements(&hooks), 2);
+
+    mesh.close().await;
+    assert!(matches!(mesh.announce(), Err(DiscoverError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn both_forms_leave_one_after_the_other() {
     let (builder, hooks) = announcer(&MemoryNetwork::new(1), &[]);
     let mesh = builder.discover(true).build().await.unwrap();
