@@ -82,7 +82,8 @@ impl Node {
             Dispatch::Incoming(stranger) => {
                 self.link = Some(self.endpoint.accept(now, stranger.ticket, LinkOptions::default())?);
             }
-            Dispatch::Drop(_) => {}
+            // It routes for nobody.
+            Dispatch::Drop(_) | Dispatch::Forward(_) => {}
         }
         Ok(())
     }
