@@ -18,8 +18,7 @@ use crate::report::{Outcome, Report};
 use crate::shell;
 
 /// What has to be installed: (program, Debian's package).
-const PROGRAMS: [(&str, &str); 8] = [
-    ("conntrack", "conntrack"),
+const PROGRAMS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("kill", "procps"),
     ("mount", "mount"),

@@ -1,12 +1,9 @@
 //! Three networks around one router of the internet: that of the mesh router, and those of the two ends.
 
-use std::process::Command;
-
 use anyhow::Result;
 
 use super::super::net::Namespace;
 use super::super::world::Place;
-use crate::shell;
 
 /// What is between an end and the internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +38,6 @@ pub(in super::super) struct Nats {
     /// Where the two ends are.
     pub(super) a: Namespace,
     pub(super) b: Namespace,
-    /// The NATs that there are.
-    nats: Vec<Namespace>,
 }
 
 impl Nats {
@@ -54,8 +49,7 @@ impl Nats {
         let host = |role: &str| Namespace::add(&format!("{name}-{role}"));
         let router = host("router")?;
         attach(&internet, "to-router", &router, "wan", "192.0.2")?;
-        let mut nats = Vec::new();
-        let mut end = |role: &str, kind: Kind, network: &str, private: &str| -> Result<Namespace> {
+        let end = |role: &str, kind: Kind, network: &str, private: &str| -> Result<Namespace> {
             let end = host(role)?;
             let cable = format!("to-{role}");
             if kind == Kind::Open {
@@ -65,7 +59,6 @@ impl Nats {
                 attach(&internet, &cable, &nat, "wan", network)?;
                 attach(&nat, "lan", &end, "eth0", private)?;
                 translate(&nat, kind)?;
-                nats.push(nat);
             }
             Ok(end)
         };
@@ -76,17 +69,7 @@ impl Nats {
             router,
             a,
             b,
-            nats,
         })
-    }
-
-    /// Has the NATs forget whom they know.
-    pub(super) fn forget(&self) -> Result<()> {
-        for nat in &self.nats {
-            let mut conntrack: Command = nat.command("conntrack");
-            shell::output(conntrack.arg("--flush"))?;
-        }
-        Ok(())
     }
 }
 
