@@ -18,7 +18,8 @@ use crate::report::{Outcome, Report};
 use crate::shell;
 
 /// What has to be installed: (program, Debian's package).
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
+    ("conntrack", "conntrack"),
     ("ip", "iproute2"),
     ("kill", "procps"),
     ("mount", "mount"),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::endpoint::{Endpoint, accept};
+use super::stream::{MB, Stream};
 use super::{Run, Scenario, patient};
 use crate::process;
 
@@ -24,6 +25,11 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 /// How often the status is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What is streamed past the NATs that forget, where, and how much a second.
+const BYTES: u64 = 50 * MB;
+const FORGET_AT: u64 = 15 * MB;
+const RATE: u64 = 10 * MB;
 
 /// A NAT that gives each destination another port lets nobody in but whom it was sent to, and cannot be foretold: two
 /// such never meet, nor one and a NAT that minds whom it lets in.
@@ -42,6 +48,12 @@ pub(super) const LANES: [&[Scenario]; 3] = [
             direct,
         ),
         cell("random-port - open", RandomPort, Open, direct),
+        cell(
+            "NATs forget under a stream",
+            PortPreserving,
+            PortPreserving,
+            forgotten,
+        ),
     ],
     &[
         cell(
@@ -164,4 +176,19 @@ fn relayed(nats: &Nats) -> Result<String> {
     three.ping()?;
     three.stop()?;
     Ok(format!("up after {:.2} s, relayed", up.as_secs_f32()))
+}
+
+/// Both NATs forget all connections in the middle of a stream.
+fn forgotten(nats: &Nats) -> Result<String> {
+    let three = Three::start(nats)?;
+    three.link()?;
+    three.expect_direct()?;
+    let mut pipe = three.b.ask("pipe");
+    let stream = Stream::start(pipe.arg(three.a.hashname()?), BYTES, RATE)?;
+    stream.expect(FORGET_AT)?;
+    nats.forget()?;
+    let arrived = stream.finish()?;
+    let way = three.way()?;
+    three.stop()?;
+    Ok(format!("{}, {way} at the end", arrived.figures()))
 }

@@ -97,3 +97,54 @@ fn behind_a_wall_that_nothing_passes_the_router_carries_on_and_the_wall_is_left_
     let against = recorded.iter().filter(|(id, at, _)| *id == a && *at == to);
     assert!(against.count() < 40, "attempts end");
 }
+
+/// What a stream may stand still, in a network without delay to speak of.
+const STALL: Duration = Duration::from_secs(1);
+
+/// A router carries 4 MiB a second. What it dropped of a faster stream is under way still when the
+/// traffic moves, and gets there by the direct way.
+#[test]
+fn a_stream_that_was_too_fast_for_the_router_goes_on_by_the_direct_way() {
+    const STEP: Duration = Duration::from_millis(20);
+    for unblocked_at in (40..80).step_by(4) {
+        let (mut world, [a, b, r]) = around_a_router(4, &[Csid::CS42, Csid::CS3A]);
+        world.tells_address(a);
+        world.tells_address(b);
+        let conditions = Conditions::perfect().with_delay(Duration::from_micros(200));
+        world.network.set_conditions(&conditions);
+        let (from, to) = (world.nodes[a].address, world.nodes[b].address);
+        world.network.block(from, to);
+        world.network.block(to, from);
+        world.dial_through(a, b, r);
+        assert!(world.drive(SOON, |world| world.is_up(a, b)));
+        let id = world.with_link(a, b, |now, link| {
+            link.open(now, Open::reliable("bulk")).unwrap()
+        });
+        let data: Vec<u8> = (0..20_000_000_usize).map(|n| (n % 241) as u8).collect();
+        let (mut written, mut stall) = (0, Duration::ZERO);
+        for step in 0.. {
+            if step == unblocked_at {
+                world.network.unblock(from, to);
+                world.network.unblock(to, from);
+            }
+            written += world.with_link(a, b, |now, link| {
+                let next = &data[written..(written + 200_000).min(data.len())];
+                link.write(now, id, next).unwrap()
+            });
+            let before = world.nodes[b].received.len();
+            world.run(STEP);
+            let received = world.nodes[b].received.len();
+            stall = if received > before {
+                Duration::ZERO
+            } else {
+                stall + STEP
+            };
+            assert!(stall < STALL, "at step {step}, after {received} bytes");
+            if received == data.len() {
+                break;
+            }
+        }
+        assert!(world.nodes[b].received == data);
+        assert!(world.is_direct(a, b));
+    }
+}

@@ -399,8 +399,10 @@ impl Lane {
         self.credit = 0;
     }
 
-    /// The whole of a received packet was read: draw the conclusions.
-    pub(super) fn settle(&mut self, now: Instant) {
+    /// The whole of a received packet was read: draw the conclusions. Returns whether a retransmission
+    /// must [not wait](Self::hurry).
+    pub(super) fn settle(&mut self, now: Instant) -> bool {
+        let mut urgent = false;
         let batch = core::mem::take(&mut self.batch);
         if let Some((sample, prompt)) = batch.rtt {
             // An ack of one packet may have waited for a second one.
@@ -422,7 +424,7 @@ impl Lane {
                 self.recovery = None;
             } else {
                 self.controller.on_loss(now, sent_at, bytes);
-                self.recover(now, sent_at, packets);
+                urgent = self.recover(now, sent_at, packets);
             }
         }
         if batch.spurious > 0 {
@@ -432,21 +434,30 @@ impl Lane {
             self.release_old(now);
             self.credit = self.credit.min(self.ledger.in_flight());
         }
+        urgent
     }
 
-    /// Counts losses toward the reduction that they belong to.
-    fn recover(&mut self, now: Instant, sent_at: Instant, packets: u32) {
+    /// The first retransmission of a loss leaves in spite of the window, be it this pipe's loss or
+    /// that of the one before: the window has shrunk below what is under way, and must not wait until
+    /// that has left (RFC 9002, 7.3.2).
+    pub(super) fn hurry(&mut self) {
+        self.probes = self.probes.max(1);
+    }
+
+    /// Counts losses toward the reduction that they belong to. Returns whether they begin one.
+    fn recover(&mut self, now: Instant, sent_at: Instant, packets: u32) -> bool {
         match &mut self.recovery {
-            Some(recovery) if sent_at <= recovery.since => recovery.lost += packets,
+            Some(recovery) if sent_at <= recovery.since => {
+                recovery.lost += packets;
+                false
+            }
             _ => {
                 self.recovery = Some(Recovery {
                     since: now,
                     lost: packets,
                     late: 0,
                 });
-                // The window has shrunk below what is under way; the first retransmission must not
-                // wait until that has left (RFC 9002, 7.3.2).
-                self.probes = self.probes.max(1);
+                true
             }
         }
     }

@@ -122,6 +122,10 @@ impl Lanes {
 
     /// Ends the batches of one received packet.
     pub(super) fn settle(&mut self, now: Instant) {
-        self.iter_mut().for_each(|lane| lane.settle(now));
+        let settle = |urgent, lane: &mut Lane| lane.settle(now) | urgent;
+        let urgent = self.iter_mut().fold(false, settle);
+        if let Some(lane) = self.current_mut().filter(|_| urgent) {
+            lane.hurry();
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Three networks around one router of the internet: that of the mesh router, and those of the two ends.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::super::net::Namespace;
 use super::super::world::Place;
+use crate::shell;
 
 /// What is between an end and the internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(in super::super) struct Nats {
     /// Where the two ends are.
     pub(super) a: Namespace,
     pub(super) b: Namespace,
+    /// The NATs that there are.
+    nats: Vec<Namespace>,
 }
 
 impl Nats {
@@ -49,7 +54,8 @@ impl Nats {
         let host = |role: &str| Namespace::add(&format!("{name}-{role}"));
         let router = host("router")?;
         attach(&internet, "to-router", &router, "wan", "192.0.2")?;
-        let end = |role: &str, kind: Kind, network: &str, private: &str| -> Result<Namespace> {
+        let mut nats = Vec::new();
+        let mut end = |role: &str, kind: Kind, network: &str, private: &str| -> Result<Namespace> {
             let end = host(role)?;
             let cable = format!("to-{role}");
             if kind == Kind::Open {
@@ -59,6 +65,7 @@ impl Nats {
                 attach(&internet, &cable, &nat, "wan", network)?;
                 attach(&nat, "lan", &end, "eth0", private)?;
                 translate(&nat, kind)?;
+                nats.push(nat);
             }
             Ok(end)
         };
@@ -69,7 +76,17 @@ impl Nats {
             router,
             a,
             b,
+            nats,
         })
+    }
+
+    /// Has the NATs forget whom they know.
+    pub(super) fn forget(&self) -> Result<()> {
+        for nat in &self.nats {
+            let mut conntrack: Command = nat.command("conntrack");
+            shell::output(conntrack.arg("--flush"))?;
+        }
+        Ok(())
     }
 }
 

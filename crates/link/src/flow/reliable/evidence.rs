@@ -63,11 +63,9 @@ impl Outbound {
         let advanced = ack > self.acked;
         let resent = self.acknowledge(now, ack, lanes);
         let listed = self.read_misses(now, ack, deltas, lanes);
-        if let Some(lane) = self
-            .flight
-            .front()
-            .and_then(|front| lanes.get_mut(front.slot))
-        {
+        // What arrives now was sent lately, by the pipe that sends: the first that the peer misses may
+        // have gone by the one before.
+        if let Some(lane) = lanes.current_mut() {
             match (listed, advanced) {
                 (true, false) => lane.on_unknown_arrived(),
                 (true, true) => {}
