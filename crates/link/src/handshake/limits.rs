@@ -61,5 +61,6 @@ pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const LISTEN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Limit: how many milliseconds the `at` of a round may be behind our clock, where it counts these;
-/// an older one is not answered but challenged.
-pub(crate) const MAX_BEHIND_MILLIS: u64 = 120_000;
+/// an older one is not answered but challenged. No longer than its sender is patient: nobody would
+/// confirm the session, and beside that no round of ours begins.
+pub(crate) const MAX_BEHIND_MILLIS: u64 = GIVE_UP.as_millis() as u64;

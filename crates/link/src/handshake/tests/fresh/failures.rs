@@ -254,6 +254,17 @@ fn a_renewal_that_is_asked_for_beside_an_unconfirmed_session_comes_after_it() {
     assert!(begun(&pass(&mut rounds, expired)).is_some());
 }
 
+/// A host that slept reads what arrived meanwhile.
+#[test]
+fn a_round_that_the_peer_gave_up_while_we_slept_does_not_hold_up_our_renewal() {
+    let mut rounds = with_session();
+    let woke = Duration::from_secs(90);
+    let clock = CLOCK + 90_000;
+    rounds.on_message(PRESENT + woke, clock, round(CLOCK + 50_002, 2));
+    let asked = begun(&actions(&mut rounds));
+    assert!(asked.is_some_and(|at| at > clock));
+}
+
 #[test]
 fn a_renewal_that_nobody_confirms_is_not_repeated_at_once() {
     let mut rounds = with_session();

@@ -117,7 +117,7 @@ fn fresh_two_restarts() {
         restarts: 2,
         ..NOTHING
     };
-    explore("fresh, two restarts", EVEN_DIALS, budget, 140_000);
+    explore("fresh, two restarts", EVEN_DIALS, budget, 110_000);
 }
 
 #[test]

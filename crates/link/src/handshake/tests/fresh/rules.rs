@@ -135,7 +135,7 @@ fn a_peer_that_falls_silent_is_pinged_then_the_session_renewed_then_given_up() {
 }
 
 #[test]
-fn a_round_two_minutes_behind_our_clock_is_answered_and_an_older_one_challenged() {
+fn a_round_thirty_seconds_behind_our_clock_is_answered_and_an_older_one_challenged() {
     let answered = |at| {
         let mut rounds = passive();
         rounds.on_message(PRESENT, CLOCK, round(at, 1));
