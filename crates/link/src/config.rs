@@ -25,8 +25,8 @@ pub const MAX_HALF_OPEN_MESSAGES: usize = 4;
 /// Limit: bytes of one handshake packet; larger ones are dropped before any public-key work.
 pub const MAX_HANDSHAKE_PACKET: usize = 8192;
 
-/// Limit: address prefixes (/24 or /64) with a bucket of their own. At the limit the fullest
-/// (least recently busy) bucket makes room.
+/// Limit: sources (a /24, a /64, a connection, a router, a friend behind it) with a bucket of their
+/// own, of each kind. At the limit all that are full (not busy lately) make room, else the fullest.
 pub const MAX_STRANGER_PREFIXES: usize = 1024;
 
 /// Limit: keystream bytes a second that one /24 or /64 may cost us for packets that are cloaked more
