@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use telehash_channel_connect::{self as connect, Arrival, ConnectOpen, Introduction};
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};
 use telehash_channel_peer::{self as peer, PeerOpen, Target};
-use telehash_e3x::{CipherSets, Identity};
+use telehash_e3x::{CipherSets, Exchange, Identity};
 use telehash_hashname::{Csid, Hashname, KeySet, Path};
 use telehash_link::{
     ChannelEvent, ChannelId, Config, Dispatch, DropReason, Endpoint, Event, Instant, Introduced,
@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) accepts: Option<BTreeSet<Hashname>>,
     /// Whom it asked routers for, without their keys.
     wanted: BTreeSet<Hashname>,
+    /// Goes to the routers that its peers name.
+    pub(crate) follows: bool,
     /// Does not answer handshakes that come through routers with what they say, but lies.
     pub(crate) lies: Option<Lie>,
     /// Strangers that it was told of by routers.
@@ -56,6 +58,8 @@ pub(crate) struct Node {
     /// Bytes received on reliable channels.
     pub(crate) received: Vec<u8>,
     pub(crate) restarted: usize,
+    /// How often it worked on something.
+    pub(crate) steps: usize,
 }
 
 /// What a hostile router does with requests.
@@ -126,6 +130,7 @@ impl World {
             places: Places::default(),
             accepts: None,
             wanted: BTreeSet::new(),
+            follows: true,
             lies: None,
             discovered: Vec::new(),
             connects: Vec::new(),
@@ -133,6 +138,7 @@ impl World {
             heard: BTreeMap::new(),
             received: Vec::new(),
             restarted: 0,
+            steps: 0,
         };
         self.nodes.push(node);
         id
@@ -144,6 +150,22 @@ impl World {
 
     pub(crate) fn keys(&self, id: Id) -> KeySet {
         self.nodes[id].identity.keys().clone()
+    }
+
+    /// What a node has of its links, if they are those to these peers and began in this order: its
+    /// keys, made as its endpoint makes them.
+    pub(crate) fn exchanges(&self, id: Id, peers: &[Id]) -> Vec<Box<dyn Exchange>> {
+        let mut rng = ChaCha20Rng::from_seed(seed_of(id));
+        let local = self.nodes[id].identity.local(Csid::CS3A).unwrap();
+        let exchange = |peer: &Id| {
+            let keys = self.keys(*peer);
+            let remote = keys.key(Csid::CS3A).unwrap();
+            let exchange = local.clone().exchange(remote, &mut rng).unwrap();
+            // The link has randomness of its own from then on.
+            rng.fill_bytes(&mut [0; 32]);
+            exchange
+        };
+        peers.iter().map(exchange).collect()
     }
 
     /// From now on the node tells its peers its address.
@@ -312,6 +334,7 @@ impl World {
 
     /// Drains links until nothing changes any more.
     fn settle(&mut self, id: Id, mut todo: Vec<LinkKey>) {
+        self.nodes[id].steps += 1;
         let mut sent = Vec::new();
         let mut touched = BTreeSet::new();
         while let Some(key) = todo.pop() {
@@ -471,6 +494,7 @@ impl Node {
         let pipe = match path {
             Path::Peer { hn } if *hn == self.endpoint.hashname() => return Vec::new(),
             Path::Peer { hn } if self.endpoint.link_to(hn).is_some() => PipeId::router(*hn),
+            Path::Peer { .. } if !self.follows => return Vec::new(),
             // A newcomer reaches that router through whoever named it.
             Path::Peer { hn } => {
                 let named_by = held.link.hashname();
@@ -617,8 +641,12 @@ impl Held {
 }
 
 fn endpoint(now: Instant, config: &Config, identity: &Identity, seed: usize) -> Endpoint {
+    let unix = UNIX + Duration::from_micros(now.as_micros());
+    Endpoint::new(config.clone(), identity.clone(), now, unix, seed_of(seed))
+}
+
+fn seed_of(seed: usize) -> [u8; 32] {
     let mut bytes = [9; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let unix = UNIX + Duration::from_micros(now.as_micros());
-    Endpoint::new(config.clone(), identity.clone(), now, unix, bytes)
+    bytes
 }
