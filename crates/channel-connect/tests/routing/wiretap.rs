@@ -1,6 +1,5 @@
 //! What was sent, read with the keys that some of the nodes hold.
 
-
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use telehash_e3x::{Exchange, Instant, OpenError, Session, SessionContext, Token};
