@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use telehash_channel_path::Whereabouts as _;
@@ -188,7 +189,8 @@ impl Mesh {
     /// Asks `decide` about each request to route that is not helped anyway: whether the first may be
     /// helped to reach the second. Both directions of a link are requests of their own.
     ///
-    /// It is called while packets wait, so it has to be quick, and may not call the mesh.
+    /// It is called while packets wait, so it has to be quick, and may not call the mesh. If it panics
+    /// the request is not helped.
     ///
     /// ```no_run
     /// # fn example(mesh: &telehash_runtime::Mesh, team: std::collections::BTreeSet<telehash_hashname::Hashname>) {
@@ -196,6 +198,15 @@ impl Mesh {
     /// # }
     /// ```
     pub fn on_route(&self, decide: impl Fn(&Hashname, &Hashname) -> bool + Send + Sync + 'static) {
+        let decide = move |from: &Hashname, to: &Hashname| {
+            // What concerns one request is contained there: other packets wait behind it.
+            let decided = catch_unwind(AssertUnwindSafe(|| decide(from, to)));
+            decided.unwrap_or_else(|_panic| {
+                let (from, to) = (from.short(), to.short());
+                tracing::error!(%from, %to, "a fault in the decision about a request refused it");
+                false
+            })
+        };
         self.shared().endpoint().router_policy().decide_by(decide);
     }
 
