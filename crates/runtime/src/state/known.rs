@@ -188,24 +188,21 @@ impl KnownLinks {
     /// # Errors
     /// [`KnownLinkError::BadAlias`], [`KnownLinkError::AliasTaken`], [`KnownLinkError::Full`].
     pub fn set_alias(&self, hashname: Hashname, alias: Option<&str>) -> Result<(), KnownLinkError> {
-        if let Some(alias) = alias {
-            if !is_alias(alias) {
-                return Err(KnownLinkError::BadAlias {
-                    alias: alias.into(),
-                });
-            }
-            if let Some(owner) = self
-                .table()
-                .owner_of(alias)
-                .filter(|owner| *owner != hashname)
-            {
-                return Err(KnownLinkError::AliasTaken {
-                    alias: alias.into(),
-                    owner,
-                });
-            }
+        let bad = alias.filter(|alias| !is_alias(alias));
+        if let Some(alias) = bad.map(str::to_owned) {
+            return Err(KnownLinkError::BadAlias { alias });
         }
-        self.change(hashname, |known| known.alias = alias.map(str::to_owned))
+        let mut table = self.table();
+        let owner = alias.and_then(|alias| Some((alias, table.owner_of(alias)?)));
+        if let Some((alias, owner)) = owner.filter(|(_, owner)| *owner != hashname) {
+            let alias = alias.to_owned();
+            return Err(KnownLinkError::AliasTaken { alias, owner });
+        }
+        // Under the lock under which it was looked for.
+        table.entry(hashname)?.alias = alias.map(str::to_owned);
+        drop(table);
+        self.changed.notify_one();
+        Ok(())
     }
 
     /// Forgets an endpoint. Whether it was known.
@@ -395,6 +392,28 @@ mod tests {
             );
         }
         known.set_alias(bob, Some(&longest)).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_are_called_the_same_at_once_one_is() {
+        for round in 0..20 {
+            let known = KnownLinks::default();
+            let barrier = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for number in 0..8 {
+                    let (known, barrier) = (&known, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        let _ = known.set_alias(numbered(number), Some("home"));
+                    });
+                }
+            });
+            let called = known
+                .all()
+                .into_iter()
+                .filter(|known| known.alias.is_some());
+            assert_eq!(called.count(), 1, "{round}");
+        }
     }
 
     #[test]
