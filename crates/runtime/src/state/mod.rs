@@ -52,7 +52,9 @@ impl StateDir {
         let path = path.into();
         create_private(&path).map_err(StateError::io("create", &path))?;
         let lock = Lock::acquire(&path)?;
-        Ok(Self { path, _lock: lock })
+        let state = Self { path, _lock: lock };
+        atomic::tidy(&state.links_path());
+        Ok(state)
     }
 
     /// The directory.
@@ -144,6 +146,20 @@ mod tests {
         );
         drop(first);
         StateDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_rid_of_what_a_killed_endpoint_left_half_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join("links.json.123-4.new");
+        fs::write(&left, "{").unwrap();
+        let state = StateDir::open(parent.path()).unwrap();
+        assert!(!left.exists());
+        // Nobody else comes in between.
+        fs::write(&left, "{").unwrap();
+        StateDir::open(parent.path()).unwrap_err();
+        assert!(left.exists());
+        drop(state);
     }
 
     #[test]
