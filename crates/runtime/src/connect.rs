@@ -150,7 +150,13 @@ impl Shared {
         } = incoming;
         let guest = Guest::Handshake(ticket);
         if invited {
-            return self.admit(hashname, guest);
+            let shared = self.clone();
+            // Should we be killed now, its invite is either spent and it is known, or it was told
+            // nothing.
+            return self.spawn(async move {
+                shared.save().await;
+                shared.admit(hashname, guest);
+            });
         }
         let stranger = Stranger {
             hashname,

@@ -102,3 +102,6 @@ pub const MAX_ALIAS: usize = 64;
 
 /// How long changes of known links collect before they are written. Closing writes at once.
 pub const SAVE_DELAY: Duration = Duration::from_millis(500);
+
+/// How long after known links could not be written it is tried again.
+pub const SAVE_RETRY: Duration = Duration::from_secs(10);
