@@ -51,6 +51,10 @@ pub const BASE_DATAGRAM: usize = 1200;
 /// Size of a datagram on paths that are proven to carry it, and on loopback at once, in bytes.
 pub const PROVEN_DATAGRAM: usize = 1400;
 
+/// Size of packets toward ends of our kind while every pipe is reliable, in bytes (links.md, "Packet
+/// size").
+pub const STREAM_PACKET: usize = 8 * 1024;
+
 /// How much public-key work strangers may cause (links.md, "Trust: silence is the default").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,6 +92,9 @@ pub struct Config {
     /// Offer to cloak channel packets only at their head, the rest of which is uniform anyway
     /// (packets.md, `hc`). Handshakes are always cloaked in full.
     pub head_only_cloak: bool,
+    /// Datagrams of this system may leave in fragments. Then packets are of up to [`STREAM_PACKET`]
+    /// bytes while every pipe is reliable: what is under way when these break can go on by others.
+    pub fragments: bool,
 }
 
 impl Default for Config {
@@ -98,6 +105,7 @@ impl Default for Config {
             strangers: StrangerBudget::default(),
             compression: Compression::Cbor,
             head_only_cloak: true,
+            fragments: true,
         }
     }
 }

@@ -35,6 +35,10 @@ use crate::state::{KnownLinks, StateDir, create_identity};
 /// A transport that is opened when the mesh is built.
 type Opening = BoxFuture<'static, Result<Arc<dyn Transport>, TransportError>>;
 
+/// Whether UDP sockets of this system send in fragments what is told to be sent so: elsewhere they
+/// refuse what is larger than the path carries.
+const FRAGMENTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// Describes a mesh to be built; made by [`Mesh::builder`].
 #[must_use = "nothing happens until `build`"]
 pub struct Builder {
@@ -302,6 +306,7 @@ impl Builder {
         self.config.transports = transports
             .map(|transport| convert::capabilities(&transport.capabilities(&anywhere())))
             .collect();
+        self.config.fragments = FRAGMENTS;
         let (hashname, keys) = (identity.hashname(), identity.keys().clone());
         let clock = Clock::new();
         let mut seed = [0; 32];
