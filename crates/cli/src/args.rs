@@ -68,7 +68,8 @@ pub(crate) enum Command {
         mesh up --allow 5vq2…  # one more hashname that may link\n  \
         mesh up --qr  # the invite as a QR code, too\n  \
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
-        mesh up --router --accept all  # help others to reach each other")]
+        mesh up --router --accept all  # help others to reach each other\n  \
+        mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
     #[command(after_help = "Example:\n  mesh status --json")]
@@ -187,6 +188,10 @@ pub(crate) struct Up {
     /// Route for everyone who is linked: carry links between those that have no direct way
     #[arg(long)]
     pub(crate) router: bool,
+    /// Have the gateway of this network pass on what comes in for our ports, by PCP, NAT-PMP or UPnP:
+    /// strangers outside can then reach this host on them
+    #[arg(long)]
+    pub(crate) portmap: bool,
     /// Use this router to reach others and to be reached (may be repeated); known routers are used
     /// anyway
     #[arg(long, value_name = "ROUTER")]
@@ -270,6 +275,7 @@ impl Up {
             discovery: true,
             announce: self.discover,
             router: self.router,
+            portmap: self.portmap,
             ..self.listen.listening(true)
         }
     }
@@ -287,6 +293,7 @@ impl Listen {
             discovery: false,
             announce: false,
             router: false,
+            portmap: false,
         }
     }
 

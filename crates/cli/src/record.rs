@@ -2,6 +2,7 @@
 
 mod invites;
 mod links;
+mod ports;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
+pub(crate) use self::ports::PortMappingRecord;
 
 /// One line of output. In JSON the field `event` names the kind; `Display` is for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub(crate) enum Record {
         uri: String,
         links: usize,
     },
+    /// Which ports the gateway passes on.
+    PortMapping(PortMappingRecord),
     /// A known link.
     Known(KnownRecord),
     /// A known link was forgotten.
