@@ -93,6 +93,11 @@ pub(crate) enum Command {
         mesh discover --announce --seconds 60  # and be seen ourselves meanwhile\n  \
         mesh discover --json > found; mesh link @found")]
     Discover(Discover),
+    /// Show what the network lets through: addresses, NAT, port mapping, packet size, buffers
+    #[command(after_help = "Examples:\n  \
+        mesh netcheck\n  \
+        mesh netcheck --gateway  # and ask the gateway whether it maps ports")]
+    Netcheck(Netcheck),
     /// Link to TARGET, and print its state, paths and round trip
     #[command(
         after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link 5vq2… --via @router.json"
@@ -387,6 +392,16 @@ pub(crate) struct Discover {
     /// Seconds to listen; endpoints announce themselves every 10
     #[arg(long, value_name = "N", default_value = "12", value_parser = parse_seconds)]
     pub(crate) seconds: Duration,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Netcheck {
+    /// Ask the gateway of this network whether it speaks PCP, NAT-PMP or UPnP; nothing is mapped
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// Seconds to wait for routers to tell where they see us
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]

@@ -82,7 +82,7 @@ pub use telehash_transport_tcp::TlsConfig;
 #[cfg(feature = "tcp")]
 pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
-pub use telehash_transport_udp::{UdpConfig, UdpTransport};
+pub use telehash_transport_udp::{UdpConfig, UdpSupport, UdpTransport};
 pub use telehash_uri::LinkUri;
 pub use transports::BuilderTransportExt;
 

@@ -39,6 +39,7 @@ mod mapper;
 mod network;
 mod pcp;
 mod port;
+mod probe;
 mod route;
 mod schedule;
 #[cfg(feature = "server")]
@@ -49,3 +50,4 @@ mod upnp;
 pub use error::{MapError, Refusal};
 pub use mapper::{Mapper, Report};
 pub use port::{Gateway, Mapping, Method, Port, Protocol};
+pub use probe::{Answer, Probe, probe};

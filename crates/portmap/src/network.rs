@@ -1,5 +1,6 @@
 //! Asking by the network.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -15,6 +16,24 @@ use crate::{pcp, route};
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     upnp: Upnp,
+}
+
+impl Network {
+    /// Whether the gateway speaks this, and its outer address if that is told without a mapping.
+    pub(crate) async fn probe(
+        &mut self,
+        gateway: Gateway,
+        method: Method,
+    ) -> Result<Option<Ipv4Addr>, Refusal> {
+        let asked = async {
+            match method {
+                Method::Pcp => pcp::probe(gateway).await.map(|()| None),
+                Method::NatPmp => pcp::natpmp_external(gateway).await.map(Some),
+                Method::Upnp => self.upnp.external(gateway).await.map(Some),
+            }
+        };
+        in_time(method, ASK_TIMEOUT, asked).await
+    }
 }
 
 impl Ask for Network {

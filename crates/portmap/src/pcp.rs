@@ -1,6 +1,6 @@
 //! PCP and its predecessor NAT-PMP.
 
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const TIMING: TimeoutConfig = TimeoutConfig {
     max_retries: 2,
     max_retry_timeout: None,
 };
+
+/// A port that nobody listens on.
+const DISCARD: u16 = 9;
 
 /// Asks by PCP.
 pub(crate) async fn map(
@@ -70,6 +73,25 @@ pub(crate) async fn unmap(gateway: Gateway, port: Port, nonce: Nonce) -> Result<
     dropped.map_err(refused(Method::Pcp))
 }
 
+/// Whether the gateway speaks PCP: it is asked to end a mapping of the discard port that nobody asked
+/// for, which it agrees to.
+pub(crate) async fn probe(gateway: Gateway) -> Result<(), Refusal> {
+    let port = Port {
+        protocol: Protocol::Udp,
+        address: SocketAddrV4::new(gateway.local, DISCARD),
+    };
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce).map_err(refused(Method::Pcp))?;
+    let part = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|byte| nonce[at + byte]));
+    unmap(gateway, port, [part(0), part(4), part(8)]).await
+}
+
+/// The outer address, as NAT-PMP tells it.
+pub(crate) async fn natpmp_external(gateway: Gateway) -> Result<Ipv4Addr, Refusal> {
+    let external = natpmp::external_address(gateway.address.into(), Some(TIMING)).await;
+    external.map_err(refused(Method::NatPmp))
+}
+
 /// Asks by NAT-PMP.
 pub(crate) async fn natpmp_map(
     gateway: Gateway,
@@ -78,8 +100,7 @@ pub(crate) async fn natpmp_map(
 ) -> Result<Grant, Refusal> {
     let refused = refused(Method::NatPmp);
     let address = gateway.address.into();
-    let external = natpmp::external_address(address, Some(TIMING)).await;
-    let external = external.map_err(&refused)?;
+    let external = natpmp_external(gateway).await?;
     let number = number(Method::NatPmp, port.address.port())?;
     let mapping = natpmp::port_mapping(address, protocol(port), number, options(port, last)).await;
     grant(&mapping.map_err(refused)?, external.into(), Handle::NatPmp)

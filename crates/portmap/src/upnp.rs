@@ -1,6 +1,6 @@
 //! UPnP: HTTP and XML with the gateway.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use igd_next::aio::Gateway as Device;
 use igd_next::aio::tokio::Tokio;
@@ -51,6 +51,11 @@ impl Upnp {
         removed.map_err(refused(Method::Upnp))
     }
 
+    /// The outer address.
+    pub(crate) async fn external(&mut self, gateway: Gateway) -> Result<Ipv4Addr, Refusal> {
+        external_of(&self.device(gateway).await?).await
+    }
+
     async fn device(&mut self, gateway: Gateway) -> Result<Device<Tokio>, Refusal> {
         if let Some((of, device)) = &self.found
             && *of == gateway
@@ -63,12 +68,19 @@ impl Upnp {
     }
 }
 
-async fn map_at(device: &Device<Tokio>, port: Port, last: Option<Grant>) -> Result<Grant, Refusal> {
+async fn external_of(device: &Device<Tokio>) -> Result<Ipv4Addr, Refusal> {
     let external = device.get_external_ip().await;
-    let IpAddr::V4(ip) = external.map_err(refused(Method::Upnp))? else {
-        let reason = "the outer address is not of IPv4";
-        return Err(Refusal::new(Method::Upnp, reason));
-    };
+    match external.map_err(refused(Method::Upnp))? {
+        IpAddr::V4(ip) => Ok(ip),
+        IpAddr::V6(_) => Err(Refusal::new(
+            Method::Upnp,
+            "the outer address is not of IPv4",
+        )),
+    }
+}
+
+async fn map_at(device: &Device<Tokio>, port: Port, last: Option<Grant>) -> Result<Grant, Refusal> {
+    let ip = external_of(device).await?;
     let wish = last.map_or(port.address.port(), |last| last.external.port());
     let number = add(device, port, wish).await?;
     Ok(Grant {

@@ -6,7 +6,7 @@ mod namespace;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 
 use telehash_portmap::server::{self, Description, Temper};
-use telehash_portmap::{MapError, Mapper, Method, Port, Protocol, Report};
+use telehash_portmap::{MapError, Mapper, Method, Port, Protocol, Report, probe};
 use tokio::runtime::Runtime;
 
 use namespace::behind_a_gateway;
@@ -188,4 +188,31 @@ fn nobody_but_the_gateway_is_asked_what_its_device_can() {
         });
         assert!(service.accept().is_err(), "somebody fetched from it");
     });
+}
+
+#[test]
+fn a_gateway_is_asked_what_it_speaks_without_mapping_anything() {
+    let test = "a_gateway_is_asked_what_it_speaks_without_mapping_anything";
+    let gateway = || {
+        let tell = |change: server::Change| println!("changed {}", change.lifetime);
+        server::start(good(&Method::ALL), tell).unwrap();
+    };
+    let said = behind_a_gateway(test, gateway, || {
+        let found = Runtime::new().unwrap().block_on(probe()).unwrap();
+        assert_eq!(found.gateway.address, GATEWAY);
+        let answers = found.answers.into_iter();
+        let answers: Vec<_> = answers
+            .map(|answer| (answer.method, answer.result))
+            .collect();
+        let expected = [
+            (Method::Pcp, Ok(None)),
+            (Method::NatPmp, Ok(Some(OUTSIDE))),
+            (Method::Upnp, Ok(Some(OUTSIDE))),
+        ];
+        assert_eq!(answers, expected);
+    });
+    let Some(said) = said else { return };
+    // The end of a mapping that there is not.
+    let changes = said.lines().filter(|line| line.starts_with("changed"));
+    assert_eq!(changes.collect::<Vec<_>>(), ["changed 0"]);
 }

@@ -20,6 +20,9 @@ use crate::process;
 const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
+/// A inside.
+const INNER: &str = "192.168.1.2";
+
 /// What is mapped: what comes in for these ports goes to these addresses inside, and may.
 const TABLE: &str = "table ip mapped {
     map udp_ports { type inet_service : ipv4_addr . inet_service; }
@@ -53,23 +56,42 @@ pub(super) fn upnp(nats: &Nats) -> Result<String> {
 fn mapped(nats: &Nats, method: Method) -> Result<String> {
     let nat = nats.nat()?;
     serve(nat, method)?;
+    expect_found(nats, method)?;
+    ensure!(!rules(nat)?.contains(INNER), "looking mapped something");
     let words = [["--portmap".into()].as_slice(), &accept("all")].concat();
     let a = Endpoint::start(&nats.place, &nats.a, "a", &["udp", "tcp"], &words)?;
     let start = Instant::now();
     let ports = a.expect_mapped()?;
     let took = start.elapsed();
-    ensure!(rules(nat)?.matches("192.168.1.2").count() == 2, "no rules");
+    ensure!(rules(nat)?.matches(INNER).count() == 2, "no rules");
     for outer in &ports {
         link(nats, &a, outer)?;
     }
     a.stop()?;
     let left = rules(nat)?;
-    ensure!(!left.contains("192.168.1.2"), "a rule is left: {left}");
+    ensure!(!left.contains(INNER), "a rule is left: {left}");
     Ok(format!(
         "{} after {:.2} s, linked by each, taken back at the end",
         ports.join(" and "),
         took.as_secs_f32()
     ))
+}
+
+/// Has `mesh netcheck` find out that the NAT speaks this, and no more.
+fn expect_found(nats: &Nats, method: Method) -> Result<()> {
+    let mut netcheck = nats.a.command(&nats.place.program);
+    netcheck.args(["netcheck", "--gateway", "--json", "--id"]);
+    netcheck.arg(nats.place.path("netcheck.json"));
+    let done = process::finish(&mut netcheck, patient(4 * UP))?;
+    ensure!(done.code == Some(0), "netcheck: {}", done.last_error_line());
+    let lines = done.json_lines();
+    let found = lines.first().context("netcheck says nothing")?;
+    let protocols = &found["gateway"]["protocols"];
+    ensure!(
+        *protocols == serde_json::json!([method.name()]),
+        "netcheck: {found}"
+    );
+    Ok(())
 }
 
 /// Runs a mapping server of this method on the NAT, which follows it.
