@@ -20,6 +20,7 @@ unshare -n sh -ec 'echo up; exec sleep 1000' > "$0.up" &
 keeper=$!
 until [ -s "$0.up" ]; do sleep 0.01; done
 ip link set lan netns "$keeper"
+trap 'kill $keeper' EXIT
 inside() { nsenter --net=/proc/$keeper/ns/net "$@"; }
 inside ip link set lo up
 inside ip address add 10.42.42.1/24 dev lan
@@ -27,12 +28,12 @@ inside ip link set lan up
 inside ip route add 224.0.0.0/4 dev lan
 ip route add default via 10.42.42.1
 : > "$0.gateway"
-TELEHASH_TEST_IN_NAMESPACE=gateway inside "$@" >> "$0.gateway" &
+TELEHASH_TEST_IN_NAMESPACE=gateway nsenter --net=/proc/$keeper/ns/net "$@" >> "$0.gateway" &
 gateway=$!
+trap 'kill $gateway $keeper' EXIT
 until grep -q 'gateway is up' "$0.gateway"; do kill -0 $gateway; sleep 0.01; done
 code=0
 TELEHASH_TEST_IN_NAMESPACE=host "$@" || code=$?
-kill $gateway $keeper
 exit $code
 "#;
 
