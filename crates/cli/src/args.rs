@@ -68,7 +68,8 @@ pub(crate) enum Command {
         mesh up --allow 5vq2…  # one more hashname that may link\n  \
         mesh up --qr  # the invite as a QR code, too\n  \
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
-        mesh up --router --accept all  # help others to reach each other")]
+        mesh up --router --accept all  # help others to reach each other\n  \
+        mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
     #[command(after_help = "Example:\n  mesh status --json")]
@@ -92,6 +93,11 @@ pub(crate) enum Command {
         mesh discover --announce --seconds 60  # and be seen ourselves meanwhile\n  \
         mesh discover --json > found; mesh link @found")]
     Discover(Discover),
+    /// Show what the network lets through: addresses, NAT, port mapping, packet size, buffers
+    #[command(after_help = "Examples:\n  \
+        mesh netcheck\n  \
+        mesh netcheck --gateway  # and ask the gateway whether it maps ports")]
+    Netcheck(Netcheck),
     /// Link to TARGET, and print its state, paths and round trip
     #[command(
         after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link 5vq2… --via @router.json"
@@ -187,6 +193,10 @@ pub(crate) struct Up {
     /// Route for everyone who is linked: carry links between those that have no direct way
     #[arg(long)]
     pub(crate) router: bool,
+    /// Have the gateway of this network pass on what comes in for our ports, by PCP, NAT-PMP or UPnP:
+    /// strangers outside can then reach this host on them
+    #[arg(long)]
+    pub(crate) portmap: bool,
     /// Use this router to reach others and to be reached (may be repeated); known routers are used
     /// anyway
     #[arg(long, value_name = "ROUTER")]
@@ -270,6 +280,7 @@ impl Up {
             discovery: true,
             announce: self.discover,
             router: self.router,
+            portmap: self.portmap,
             ..self.listen.listening(true)
         }
     }
@@ -287,6 +298,7 @@ impl Listen {
             discovery: false,
             announce: false,
             router: false,
+            portmap: false,
         }
     }
 
@@ -380,6 +392,16 @@ pub(crate) struct Discover {
     /// Seconds to listen; endpoints announce themselves every 10
     #[arg(long, value_name = "N", default_value = "12", value_parser = parse_seconds)]
     pub(crate) seconds: Duration,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Netcheck {
+    /// Ask the gateway of this network whether it speaks PCP, NAT-PMP or UPnP; nothing is mapped
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// Seconds to wait for routers to tell where they see us
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]

@@ -53,6 +53,8 @@ pub(crate) struct Listening {
     pub(crate) announce: bool,
     /// Route for everybody.
     pub(crate) router: bool,
+    /// Have the gateway pass on what comes in for us.
+    pub(crate) portmap: bool,
 }
 
 /// A running endpoint.
@@ -77,6 +79,7 @@ impl Listening {
             discovery: false,
             announce: false,
             router: false,
+            portmap: false,
         }
     }
 
@@ -96,7 +99,8 @@ impl Endpoint {
         let mut builder = listen(listening)
             .accept(policy(listening.accept))
             .discover(listening.announce)
-            .router(listening.router);
+            .router(listening.router)
+            .port_mapping(listening.portmap);
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
         }

@@ -2,6 +2,8 @@
 
 mod invites;
 mod links;
+mod netcheck;
+mod ports;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
+pub(crate) use self::netcheck::{GatewayRecord, NetcheckRecord, SeenRecord, SocketRecord};
+pub(crate) use self::ports::PortMappingRecord;
 
 /// One line of output. In JSON the field `event` names the kind; `Display` is for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +71,10 @@ pub(crate) enum Record {
         uri: String,
         links: usize,
     },
+    /// What the network lets through to us.
+    Netcheck(Box<NetcheckRecord>),
+    /// Which ports the gateway passes on.
+    PortMapping(PortMappingRecord),
     /// A known link.
     Known(KnownRecord),
     /// A known link was forgotten.

@@ -49,22 +49,30 @@
 //! | --- | --- | --- |
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
+//! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `stream` | yes | the stream channel |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
+#[cfg(feature = "portmap")]
+mod mapping;
 mod transports;
 
+#[cfg(feature = "portmap")]
+pub use mapping::BuilderPortMappingExt;
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
+#[cfg(feature = "portmap")]
+pub use telehash_portmap as portmap;
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
     ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
     Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
-    InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats,
-    Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError, Share,
-    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
+    InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, MappedPort, Mesh, MeshEvent,
+    MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus, PortMapper, PortMapping,
+    Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget, TargetError, WaitError,
+    generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -74,7 +82,7 @@ pub use telehash_transport_tcp::TlsConfig;
 #[cfg(feature = "tcp")]
 pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
-pub use telehash_transport_udp::{UdpConfig, UdpTransport};
+pub use telehash_transport_udp::{UdpConfig, UdpSupport, UdpTransport};
 pub use telehash_uri::LinkUri;
 pub use transports::BuilderTransportExt;
 
@@ -91,6 +99,8 @@ pub fn builder() -> Builder {
 
 /// What most programs need: `use mesh::prelude::*`.
 pub mod prelude {
+    #[cfg(feature = "portmap")]
+    pub use crate::BuilderPortMappingExt as _;
     pub use crate::BuilderTransportExt as _;
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,

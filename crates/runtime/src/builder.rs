@@ -27,6 +27,7 @@ use crate::error::BuildError;
 use crate::handler::{ChannelHandler, Handlers};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{MAX_LINKS, MAX_TRANSPORTS};
+use crate::mapping::PortMapper;
 use crate::mesh::Mesh;
 use crate::resolve::{FromKnownLinks, Resolver};
 use crate::shared::Shared;
@@ -58,6 +59,7 @@ pub struct Builder {
     discover: bool,
     router: bool,
     announce_interval: Duration,
+    port_mapper: Option<Box<dyn PortMapper>>,
 }
 
 impl Builder {
@@ -79,6 +81,7 @@ impl Builder {
             discover: false,
             router: false,
             announce_interval: ANNOUNCE_INTERVAL,
+            port_mapper: None,
         }
     }
 
@@ -206,6 +209,12 @@ impl Builder {
     /// shorter than [`MIN_ANNOUNCE_INTERVAL`](crate::limits::MIN_ANNOUNCE_INTERVAL).
     pub fn announce_every(mut self, interval: Duration) -> Self {
         self.announce_interval = interval;
+        self
+    }
+
+    /// Has this keep our ports mapped at the gateway of the network. The facade brings one.
+    pub fn port_mapper(mut self, mapper: impl PortMapper) -> Self {
+        self.port_mapper = Some(Box::new(mapper));
         self
     }
 
@@ -339,6 +348,7 @@ impl Builder {
             handlers: self.handlers,
             discovery,
             routing: Default::default(),
+            mappings: Default::default(),
             resolvers: self.resolvers,
             lifecycle: Lifecycle::new(runtime),
             path_config: self.path_config,
@@ -347,6 +357,9 @@ impl Builder {
         });
         shared.start();
         shared.use_known_routers();
+        if let Some(mapper) = self.port_mapper {
+            shared.start_mapper(mapper);
+        }
         tracing::debug!(me = %hashname.short(), transports = shared.ports.len(), "started");
         Mesh::new(shared)
     }

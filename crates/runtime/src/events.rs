@@ -11,6 +11,7 @@ use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, LinkState};
 
 use crate::limits::EVENT_CAPACITY;
+use crate::mapping::PortMapping;
 
 /// News of a mesh; see [`Mesh::events`](crate::Mesh::events).
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +110,8 @@ pub enum MeshEvent {
         /// Where its announcements came from, the latest first.
         paths: Vec<Path>,
     },
+    /// Other ports are mapped at the gateway than before, or none are for another reason.
+    PortMapping(PortMapping),
     /// A transport stopped working; links over it go down unless they have other pipes.
     TransportFailed {
         /// Name of the transport.

@@ -79,6 +79,7 @@ mod invite;
 mod lifecycle;
 pub mod limits;
 mod link;
+mod mapping;
 mod mesh;
 mod ping;
 mod resolve;
@@ -107,6 +108,7 @@ pub use self::{
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
     invite::InviteOptions,
     link::{Link, PipeStatus, StateWatch},
+    mapping::{MappedPort, PortMapper, PortMapping, Surroundings},
     mesh::{Mesh, MeshStats},
     ping::PingReply,
     resolve::Resolver,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
@@ -73,6 +74,10 @@ impl Lifecycle {
     pub(crate) fn posting(&self) -> Posting<'_> {
         self.posting.fetch_add(1, Ordering::Relaxed);
         Posting(&self.posting)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.spawn(task)
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -228,6 +233,7 @@ async fn supervise(shared: Arc<Shared>) {
         shared.close_link(&link);
     }
     let _ = timeout(DRAIN_TIMEOUT, shared.posted()).await;
+    shared.mapper_over().await;
     shared.close_transports().await;
     lifecycle.advance(Phase::Stopped);
     shared.save().await;

@@ -198,6 +198,12 @@ impl Link {
             .unwrap_or_default()
     }
 
+    /// Where the peer sees us, by UDP, the latest of each family. Nobody but the peer vouches for it.
+    #[must_use]
+    pub fn seen_as(&self) -> Vec<Path> {
+        self.driver.seen_as()
+    }
+
     /// Its pipes; none once closed.
     #[must_use]
     pub fn pipes(&self) -> Vec<PipeStatus> {

@@ -19,6 +19,7 @@ use crate::handler::ChannelHandler;
 use crate::hosts::addresses_of;
 use crate::lifecycle::Phase;
 use crate::link::Link;
+use crate::mapping::PortMapping;
 use crate::resolve;
 use crate::shared::Shared;
 use crate::state::KnownLinks;
@@ -374,6 +375,13 @@ impl Mesh {
     /// look ourselves every few seconds; a program that is told by its system knows sooner.
     pub fn network_changed(&self) {
         self.shared().network_changed();
+    }
+
+    /// Which of our ports are mapped at the gateway; `None` unless a mapper was asked for
+    /// ([`Builder::port_mapper`](crate::Builder::port_mapper)).
+    #[must_use]
+    pub fn port_mapping(&self) -> Option<PortMapping> {
+        self.shared().port_mapping()
     }
 
     /// Counters and present figures.

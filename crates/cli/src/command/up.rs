@@ -144,6 +144,7 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
             keys,
             paths,
         } => Some(discover::record(hashname, keys, paths)),
+        MeshEvent::PortMapping(mapping) => Some(Record::PortMapping(mapping.into())),
         MeshEvent::TransportFailed { transport, error } => {
             warning(format!("the transport {transport} failed: {error}"))
         }

@@ -67,6 +67,8 @@ impl fmt::Display for Record {
                 links,
                 ..
             } => write!(f, "{hashname}\n{uri}\nlinks: {links}"),
+            Self::Netcheck(found) => found.fmt(f),
+            Self::PortMapping(mapping) => mapping.fmt(f),
             Self::Known(known) => known.fmt(f),
             Self::Forgotten { hashname } => write!(f, "forgot {hashname}"),
             Self::Piped {

@@ -13,6 +13,7 @@ mod invites;
 mod limits;
 mod linking;
 mod many;
+mod mapping;
 mod overtaken;
 mod panics;
 mod paths;
