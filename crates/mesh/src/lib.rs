@@ -50,21 +50,30 @@
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `stream` | yes | the stream channel |
+//! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; [`BuilderLookUpExt`] says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+mod look_ups;
 mod transports;
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve as resolve;
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve::LookUps;
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
     ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
-    Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
-    InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats,
-    Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError, Share,
-    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
+    Events, FindError, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget,
+    InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent,
+    MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError,
+    Share, StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -91,6 +100,8 @@ pub fn builder() -> Builder {
 
 /// What most programs need: `use mesh::prelude::*`.
 pub mod prelude {
+    #[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+    pub use crate::BuilderLookUpExt as _;
     pub use crate::BuilderTransportExt as _;
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,

@@ -42,9 +42,9 @@ mod found;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod jwks;
-#[cfg(any(feature = "dns", feature = "https"))]
+#[cfg(any(feature = "dns", feature = "jwks", feature = "webfinger"))]
 mod look_ups;
-#[cfg(any(feature = "dns", feature = "https"))]
+#[cfg(any(feature = "dns", feature = "jwks", feature = "webfinger"))]
 mod net;
 mod place;
 pub mod webfinger;
@@ -52,7 +52,7 @@ pub mod webfinger;
 pub use dns::DnsError;
 pub use document::DocumentError;
 pub use found::{Found, LookUpError, NotFound, Source};
-#[cfg(any(feature = "dns", feature = "https"))]
+#[cfg(any(feature = "dns", feature = "jwks", feature = "webfinger"))]
 pub use look_ups::LookUps;
 pub use place::{Mismatch, Place};
 
@@ -60,6 +60,6 @@ pub use place::{Mismatch, Place};
 pub mod limits {
     pub use crate::dns::{MAX_HOST_ADDRESSES, MAX_SERVICE_HOSTS, MAX_TEXT_STRINGS};
     pub use crate::document::{MAX_DOCUMENT_LEN, MAX_REDIRECTS};
-    #[cfg(any(feature = "dns", feature = "https"))]
+    #[cfg(any(feature = "dns", feature = "jwks", feature = "webfinger"))]
     pub use crate::look_ups::LOOK_UP_TIMEOUT;
 }

@@ -1,5 +1,6 @@
 //! Looking up, in the order that the protocol says.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct LookUps {
     timeout: Duration,
+    #[cfg(feature = "dns")]
     pub(crate) name_servers: Vec<SocketAddr>,
     #[cfg(feature = "https")]
     pub(crate) roots: Vec<Vec<u8>>,
@@ -30,6 +32,7 @@ impl LookUps {
     pub fn new() -> Self {
         Self {
             timeout: LOOK_UP_TIMEOUT,
+            #[cfg(feature = "dns")]
             name_servers: Vec::new(),
             #[cfg(feature = "https")]
             roots: Vec::new(),
@@ -83,41 +86,63 @@ impl LookUps {
     ///
     /// Nobody, with the reason of each look-up; see [`NotFound`].
     pub async fn find(&self, place: &Place) -> Result<Found, NotFound> {
-        let mut reasons = Vec::new();
-        for source in Source::ENABLED.iter().copied() {
-            match self.ask(source, place).await {
-                Ok(found) => {
-                    let hashname = found.link.hashname;
-                    tracing::debug!(%place, %source, peer = %hashname.short(), "found");
-                    return Ok(found);
-                }
-                Err(error) => {
-                    tracing::debug!(%place, %source, %error, "not found");
-                    reasons.push((source, error));
-                }
-            }
+        let mut asked = Asked {
+            place,
+            timeout: self.timeout,
+            reasons: Vec::new(),
+        };
+        #[cfg(feature = "webfinger")]
+        if let Some(found) = asked
+            .of(Source::WebFinger, net::webfinger::find(self, place))
+            .await
+        {
+            return Ok(found);
+        }
+        #[cfg(feature = "dns")]
+        if let Some(found) = asked.of(Source::Dns, net::dns::find(self, place)).await {
+            return Ok(found);
+        }
+        #[cfg(feature = "jwks")]
+        if let Some(found) = asked.of(Source::Jwks, net::jwks::find(self, place)).await {
+            return Ok(found);
         }
         Err(NotFound {
             place: place.clone(),
-            reasons,
+            reasons: asked.reasons,
         })
     }
+}
 
-    /// Asks one of them.
-    async fn ask(&self, source: Source, place: &Place) -> Result<Found, LookUpError> {
-        let ask = async {
-            match source {
-                #[cfg(feature = "webfinger")]
-                Source::WebFinger => net::webfinger::find(self, place).await,
-                #[cfg(feature = "dns")]
-                Source::Dns => net::dns::find(self, place).await,
-                #[cfg(feature = "jwks")]
-                Source::Jwks => net::jwks::find(self, place).await,
-            }
-        };
-        match tokio::time::timeout(self.timeout, ask).await {
+/// Who was asked already.
+struct Asked<'a> {
+    place: &'a Place,
+    timeout: Duration,
+    reasons: Vec<(Source, LookUpError)>,
+}
+
+impl Asked<'_> {
+    /// What this source says within the time allowed.
+    async fn of(
+        &mut self,
+        source: Source,
+        find: impl Future<Output = Result<Found, LookUpError>>,
+    ) -> Option<Found> {
+        let place = self.place;
+        let result = match tokio::time::timeout(self.timeout, find).await {
             Ok(result) => result,
             Err(_) => Err(LookUpError::TimedOut(self.timeout)),
+        };
+        match result {
+            Ok(found) => {
+                let hashname = found.link.hashname;
+                tracing::debug!(%place, %source, peer = %hashname.short(), "found");
+                Some(found)
+            }
+            Err(error) => {
+                tracing::debug!(%place, %source, %error, "not found");
+                self.reasons.push((source, error));
+                None
+            }
         }
     }
 }
@@ -126,16 +151,4 @@ impl Default for LookUps {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Source {
-    /// Those that this is built with, in order.
-    const ENABLED: &[Self] = &[
-        #[cfg(feature = "webfinger")]
-        Self::WebFinger,
-        #[cfg(feature = "dns")]
-        Self::Dns,
-        #[cfg(feature = "jwks")]
-        Self::Jwks,
-    ];
 }

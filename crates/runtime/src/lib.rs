@@ -109,6 +109,6 @@ pub use self::{
     link::{Link, PipeStatus, StateWatch},
     mesh::{Mesh, MeshStats},
     ping::PingReply,
-    resolve::Resolver,
+    resolve::{FindError, Resolver},
     target::{IntoLinkTarget, LinkTarget},
 };
