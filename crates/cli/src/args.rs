@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mesh::{Csid, Hashname};
+use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
 use crate::command::id::parse_csid;
@@ -42,12 +42,23 @@ pub(crate) struct Global {
     /// Use this identity file instead, without any state; it is made if it does not exist
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
     pub(crate) id: Option<PathBuf>,
+    /// Ask this name server, ADDRESS:PORT, and not those of the system, whose the domain of a TARGET is
+    /// (may be repeated)
+    #[arg(long, global = true, value_name = "ADDR", help_heading = "Global")]
+    pub(crate) name_server: Vec<SocketAddr>,
     /// Print JSON lines (on stderr where stdout carries data)
     #[arg(long, global = true, help_heading = "Global")]
     pub(crate) json: bool,
     /// Log more, to stderr: -v what happens, -vv every step (or set RUST_LOG)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
     pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// How to find out whose a domain is.
+    pub(crate) fn look_ups(&self) -> LookUps {
+        LookUps::new().name_servers(self.name_server.iter().copied())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,7 +111,7 @@ pub(crate) enum Command {
     Netcheck(Netcheck),
     /// Link to TARGET, and print its state, paths and round trip
     #[command(
-        after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link 5vq2… --via @router.json"
+        after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link ann@example.org --alias ann\n  mesh link 5vq2… --via @router.json"
     )]
     Link(LinkArgs),
     /// Measure round trips to TARGET

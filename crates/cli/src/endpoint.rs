@@ -10,8 +10,9 @@ use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
 use mesh::transport::ip::Listen;
 use mesh::{
-    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, QuicConfig,
-    QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
+    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, LookUps,
+    QuicConfig, QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport,
+    generate_identity,
 };
 use serde_json::Value;
 
@@ -94,9 +95,14 @@ impl Listening {
 
 impl Endpoint {
     /// Brings it up. An identity that does not exist is made.
-    pub(crate) async fn up(place: &Place, listening: &Listening) -> Result<Self, BringUpError> {
+    pub(crate) async fn up(
+        place: &Place,
+        listening: &Listening,
+        look_ups: LookUps,
+    ) -> Result<Self, BringUpError> {
         let streams = Arc::new(Streams::new(listening.echo));
         let mut builder = listen(listening)
+            .look_ups(look_ups)
             .accept(policy(listening.accept))
             .discover(listening.announce)
             .router(listening.router)

@@ -51,12 +51,17 @@
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `stream` | yes | the stream channel |
+//! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; [`BuilderLookUpExt`] says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+mod look_ups;
 #[cfg(feature = "portmap")]
 mod mapping;
 mod transports;
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "portmap")]
 pub use mapping::BuilderPortMappingExt;
 #[cfg(feature = "stream")]
@@ -65,14 +70,18 @@ pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 #[cfg(feature = "portmap")]
 pub use telehash_portmap as portmap;
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve as resolve;
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve::LookUps;
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
     ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
-    Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
-    InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, MappedPort, Mesh, MeshEvent,
-    MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus, PortMapper, PortMapping,
-    Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget, TargetError, WaitError,
-    generate_identity, state,
+    Events, FindError, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget,
+    InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, MappedPort,
+    Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus,
+    PortMapper, PortMapping, Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget,
+    TargetError, WaitError, generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -99,6 +108,8 @@ pub fn builder() -> Builder {
 
 /// What most programs need: `use mesh::prelude::*`.
 pub mod prelude {
+    #[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+    pub use crate::BuilderLookUpExt as _;
     #[cfg(feature = "portmap")]
     pub use crate::BuilderPortMappingExt as _;
     pub use crate::BuilderTransportExt as _;

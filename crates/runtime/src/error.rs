@@ -7,6 +7,7 @@ use telehash_transport::TransportError;
 use telehash_uri::UriError;
 use thiserror::Error;
 
+use crate::resolve::FindError;
 use crate::state::{KnownLinkError, StateError};
 
 /// Why a mesh could not be built. All are local.
@@ -82,6 +83,11 @@ pub enum TargetError {
     /// A URI of which nothing says whose it is.
     #[error("the URI holds no keys, so nothing says whose it is; ask for a new one")]
     UriWithoutKeys,
+    /// A URI without keys that names a domain, and no resolver that knows of domains.
+    #[error(
+        "the URI holds no keys, and nothing here looks up whose its domain is; ask for a URI with keys"
+    )]
+    NoLookUps,
     /// Neither of these, and nobody is known by that name.
     #[error(transparent)]
     Name(#[from] KnownLinkError),
@@ -115,6 +121,9 @@ pub enum LinkError {
     /// The target cannot be understood.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Nobody could be found at the target's domain.
+    #[error("{0}; ask whoever it is for a URI with keys")]
+    NobodyFound(FindError),
     /// The target is this endpoint.
     #[error("that is this endpoint's own hashname: it cannot link to itself")]
     OwnHashname,

@@ -111,6 +111,6 @@ pub use self::{
     mapping::{MappedPort, PortMapper, PortMapping, Surroundings},
     mesh::{Mesh, MeshStats},
     ping::PingReply,
-    resolve::Resolver,
+    resolve::{FindError, Resolver},
     target::{IntoLinkTarget, LinkTarget},
 };

@@ -9,14 +9,14 @@ use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{EndpointStats, LinkState};
 use telehash_uri::limits::MAX_URI_PATHS;
-use telehash_uri::{Host, LinkUri};
+use telehash_uri::{LinkUri, Secret};
 
 use crate::builder::Builder;
 use crate::discovery::{self, Announcing};
 use crate::error::{DiscoverError, LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
 use crate::handler::ChannelHandler;
-use crate::hosts::addresses_of;
+use crate::hosts::paths_of_host;
 use crate::lifecycle::Phase;
 use crate::link::Link;
 use crate::mapping::PortMapping;
@@ -123,33 +123,57 @@ impl Mesh {
     /// The target cannot be understood or resolved, is ourselves, or cannot be reached by any of
     /// our transports; see [`LinkError`].
     pub async fn link(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
-        let target = to.into_link_target()?;
+        let (link, invite) = self.resolved(to.into_link_target()?).await?;
         let shared = self.shared();
-        let mut invite = None;
-        let mut link = match target {
-            LinkTarget::Link(link) => link,
-            LinkTarget::Name(name) => {
-                LinkJson::named(shared.known.find(&name).map_err(TargetError::from)?)
-            }
-            LinkTarget::Uri { mut link, uri } => {
-                if let Some(Host::Domain(name)) = uri.host() {
-                    for ip in addresses_of(name, uri.port()).await {
-                        link.paths.extend(uri.paths_at(ip));
-                    }
-                }
-                invite = uri.invite();
-                link
-            }
-        };
-        if link.hashname == shared.hashname {
-            return Err(LinkError::OwnHashname);
-        }
-        resolve::complete(&mut link, &shared.resolvers).await;
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
         let driver = shared.connect(&link, invite.as_ref())?;
         Ok(Link::new(shared.clone(), driver))
+    }
+
+    /// What is known of a target, or can be found out without linking to it: who it is, its keys and
+    /// its paths, as far as resolvers know them. Routers are not asked.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The target cannot be understood or found, or is ourselves; see [`LinkError`].
+    pub async fn resolve(&self, to: impl IntoLinkTarget) -> Result<LinkJson, LinkError> {
+        let (link, _invite) = self.resolved(to.into_link_target()?).await?;
+        Ok(link)
+    }
+
+    /// A target with whatever resolvers add, and the invite that it holds.
+    async fn resolved(&self, target: LinkTarget) -> Result<(LinkJson, Option<Secret>), LinkError> {
+        let shared = self.shared();
+        let (mut link, uri, invite, domain) = match target {
+            LinkTarget::Link(link) => (link, None, None, None),
+            LinkTarget::Name(name) => {
+                let hashname = shared.known.find(&name).map_err(TargetError::from)?;
+                (LinkJson::named(hashname), None, None, None)
+            }
+            LinkTarget::Uri { link, uri } => {
+                let invite = uri.invite();
+                (link, Some(uri), invite, None)
+            }
+            LinkTarget::Domain(domain) => {
+                let (link, uri) = resolve::find(&domain, &shared.resolvers).await?;
+                (link, uri, None, Some(domain))
+            }
+        };
+        if let Some(uri) = uri {
+            link.paths.extend(paths_of_host(&uri).await);
+        }
+        if link.hashname == shared.hashname {
+            return Err(LinkError::OwnHashname);
+        }
+        resolve::complete(&mut link, &shared.resolvers).await;
+        // Whose it is was said, but not where: the domain itself is the place to try.
+        if let Some(domain) = domain.filter(|_| link.paths.is_empty()) {
+            link.paths = paths_of_host(&domain).await;
+        }
+        Ok((link, invite))
     }
 
     /// Links to a router and uses it for everybody from now on: to reach those whose own paths do not

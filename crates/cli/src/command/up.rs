@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let routers = options.via.iter().map(|router| target::expand(router));
     let routers = routers.collect::<Outcome<Vec<_>>>()?;
     let place = place(global)?;
-    let endpoint = Arc::new(Endpoint::up(&place, &options.listening()).await?);
+    let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global.look_ups()).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
         let _server = serve(&place, &endpoint)?;

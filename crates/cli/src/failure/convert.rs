@@ -71,9 +71,10 @@ impl From<LinkError> for Failure {
         match error {
             LinkError::Target(error) => error.into(),
             LinkError::OwnHashname => Self::usage(error),
-            LinkError::KeysUnknown(_) | LinkError::NoPath { .. } | LinkError::NotFound { .. } => {
-                Self::unreachable(error)
-            }
+            LinkError::KeysUnknown(_)
+            | LinkError::NoPath { .. }
+            | LinkError::NobodyFound(_)
+            | LinkError::NotFound { .. } => Self::unreachable(error),
             error => Self::failed(error),
         }
     }

@@ -8,6 +8,7 @@ mod channels;
 mod common;
 mod dialing;
 mod discovery;
+mod domains;
 mod hooked;
 mod invites;
 mod limits;
