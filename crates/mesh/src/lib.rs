@@ -63,8 +63,9 @@ pub use telehash_runtime::{
     ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
     Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
     InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats,
-    Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError, Share,
-    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
+    Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, RouterSession, SendError,
+    Share, ShareError, StateWatch, Stranger, StrangerBudget, TargetError, WaitError,
+    generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -75,7 +76,7 @@ pub use telehash_transport_tcp::TlsConfig;
 pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
 pub use telehash_transport_udp::{UdpConfig, UdpTransport};
-pub use telehash_uri::LinkUri;
+pub use telehash_uri::{LinkUri, Secret as UriSecret};
 pub use transports::BuilderTransportExt;
 
 /// Describes an endpoint to be built, with every transport of the enabled features.

@@ -100,8 +100,8 @@ pub use self::{
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
     discovery::Announcing,
     error::{
-        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, TargetError,
-        WaitError,
+        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, ShareError,
+        TargetError, WaitError,
     },
     events::{Events, MeshEvent},
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
@@ -110,5 +110,6 @@ pub use self::{
     mesh::{Mesh, MeshStats},
     ping::PingReply,
     resolve::Resolver,
+    routing::RouterSession,
     target::{IntoLinkTarget, LinkTarget},
 };

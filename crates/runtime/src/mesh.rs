@@ -115,6 +115,9 @@ impl Mesh {
     /// and this completes once it answers, within
     /// [`SEEK_TIMEOUT`](crate::limits::SEEK_TIMEOUT).
     ///
+    /// A URI that [leads through a router](Self::share_uri) has that one reach whoever shared it, and
+    /// completes once an answer proves to be of that one, within the same time.
+    ///
     /// Cancel-safe: if the future is dropped, there may be a link already, and nothing else.
     ///
     /// # Errors
@@ -135,8 +138,13 @@ impl Mesh {
                         link.paths.extend(uri.paths_at(ip));
                     }
                 }
-                invite = uri.invite();
-                link
+                match uri.share() {
+                    Ok(Some(fragment)) => shared.follow(&link, &uri, fragment).await?,
+                    _ => {
+                        invite = uri.invite();
+                        link
+                    }
+                }
             }
         };
         if link.hashname == shared.hashname {
@@ -183,6 +191,9 @@ impl Mesh {
     /// how much, and can neither read nor alter it.
     pub fn router(&self, on: bool) {
         self.shared().endpoint().router_policy().everyone = on;
+        if on {
+            self.shared().tell_paths();
+        }
     }
 
     /// Asks `decide` about each request to route that is not helped anyway: whether the first may be

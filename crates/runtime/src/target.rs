@@ -13,7 +13,8 @@ use crate::error::TargetError;
 pub enum LinkTarget {
     /// Who it is, and whatever keys and paths are known.
     Link(LinkJson),
-    /// The same, and a URI that says more: a host whose name leads to further paths, or an invite.
+    /// The same, and a URI that says more: a host whose name leads to further paths, an invite, or
+    /// a fragment that says who shares it, and then the link is the router's.
     Uri {
         /// Who it is, and the paths that need no look-up.
         link: LinkJson,
@@ -113,7 +114,8 @@ impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
         let link = self.link_json().ok_or(TargetError::UriWithoutKeys)?;
         let is_name = matches!(self.host(), Some(Host::Domain(_)));
-        Ok(match is_name || self.invite().is_some() {
+        let is_share = matches!(self.share(), Ok(Some(_)));
+        Ok(match is_name || is_share || self.invite().is_some() {
             true => LinkTarget::Uri { link, uri: self },
             false => LinkTarget::Link(link),
         })

@@ -7,4 +7,5 @@ mod hostile;
 mod privacy;
 mod reach;
 mod refused;
+mod uris;
 mod world;
