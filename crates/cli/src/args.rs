@@ -123,10 +123,10 @@ pub(crate) enum Command {
         mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
         ssh -o ProxyCommand='mesh pipe bob' bob")]
     Pipe(Pipe),
-    /// Explain URIs; list and revoke invites
+    /// Explain URIs; share some that lead through a router; list and revoke what was given out
     #[command(
         subcommand,
-        after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri list"
+        after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri new\n  mesh uri list"
     )]
     Uri(UriCommand),
     /// Measure throughput, round trips and link set-ups, with TARGET or with itself
@@ -235,6 +235,15 @@ pub(crate) struct Invite {
     /// Draw it as a QR code
     #[arg(long)]
     pub(crate) qr: bool,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct ShareArgs {
+    #[command(flatten)]
+    pub(crate) terms: Invite,
+    /// The router: its alias, its hashname or the beginning of it
+    #[arg(long, value_name = "ROUTER")]
+    pub(crate) via: Option<String>,
 }
 
 /// What can be done with the invites that are open.
@@ -486,13 +495,19 @@ pub(crate) enum UriCommand {
         #[arg(long)]
         qr: bool,
     },
-    /// List the invites that are neither spent nor expired
+    /// Print a URI with which somebody else can link through a router, once; it does not say who we are
+    #[command(after_help = "Examples:\n  \
+        mesh uri new  # through a router of the running endpoint\n  \
+        mesh uri new --once --expires 1h --via home --qr\n  \
+        mesh uri revoke a4dqobyh")]
+    New(ShareArgs),
+    /// List invites and shared URIs that are neither spent nor expired, and as a router, its sessions
     #[command(after_help = "Example:\n  mesh uri list")]
     List,
-    /// Take an invite back
+    /// Take back an invite, a shared URI or, as a router, the session of a peer
     #[command(after_help = "Examples:\n  mesh uri revoke a4dqobyh\n  mesh uri revoke --all")]
     Revoke {
-        /// The invite, or what `mesh uri list` shows of it first
+        /// The invite or URI, or what `mesh uri list` shows of it first
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         invite: Option<String>,
         /// All of them

@@ -20,6 +20,7 @@ pub(crate) enum Request {
     Links(Option<args::LinksAction>),
     Invite(args::Invite),
     Invites(args::InvitesAction),
+    Share(args::ShareArgs),
     Discover(args::Discover),
     Netcheck(args::Netcheck),
     Link(args::LinkArgs),
@@ -35,7 +36,10 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Links(None) => links::list(endpoint.known(), report).await,
         Request::Links(Some(action)) => report.report(endpoint.change_links(action)?).await,
         Request::Invite(options) => invite::perform(endpoint, options, report).await,
-        Request::Invites(action) => invite::change(endpoint.known(), action, report).await,
+        Request::Invites(action) => {
+            invite::change(endpoint.known(), Some(&endpoint.mesh), action, report).await
+        }
+        Request::Share(options) => invite::share(endpoint, options, report).await,
         Request::Discover(options) => discover::perform(endpoint, &options, report).await,
         Request::Netcheck(options) => netcheck::perform(endpoint, &options, report).await,
         Request::Link(options) => link::perform(endpoint, &options, report).await,

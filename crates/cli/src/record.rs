@@ -32,6 +32,10 @@ pub(crate) enum Record {
     },
     /// An invite, when it is issued or listed.
     Invite(InviteRecord),
+    /// A router gave us a URI to share.
+    RouterUri { hashname: String },
+    /// A peer whom we, as a router, gave a URI to share.
+    Session { handle: String, hashname: String },
     /// Somebody redeemed an invite.
     Invited { hashname: String },
     /// Invites were taken back.

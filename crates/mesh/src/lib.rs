@@ -80,8 +80,8 @@ pub use telehash_runtime::{
     Events, FindError, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget,
     InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, MappedPort,
     Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus,
-    PortMapper, PortMapping, Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget,
-    TargetError, WaitError, generate_identity, state,
+    PortMapper, PortMapping, Resolver, RouterSession, SendError, Share, ShareError, StateWatch,
+    Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
 };
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
@@ -92,7 +92,7 @@ pub use telehash_transport_tcp::TlsConfig;
 pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
 pub use telehash_transport_udp::{UdpConfig, UdpSupport, UdpTransport};
-pub use telehash_uri::LinkUri;
+pub use telehash_uri::{LinkUri, Secret as UriSecret};
 pub use transports::BuilderTransportExt;
 
 /// Describes an endpoint to be built, with every transport of the enabled features.

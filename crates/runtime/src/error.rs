@@ -114,6 +114,38 @@ pub enum InviteError {
     Randomness(getrandom::Error),
 }
 
+/// Why no URI can be shared that leads through a router. Local, all of them.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ShareError {
+    /// No router that gives us URIs.
+    #[error(
+        "no router gave this endpoint a URI to share: link to one that routes for it, with \
+         `use_router`, and wait until it is up"
+    )]
+    NoRouter,
+    /// This one does not.
+    #[error(
+        "{} gave this endpoint no URI to share: it is not linked, or does not route for it",
+        .0.short()
+    )]
+    NotFromRouter(Hashname),
+    /// As for an invite.
+    #[error(transparent)]
+    Invite(#[from] InviteError),
+    /// The router's URI has no room for a fragment.
+    #[error("no fragment fits into the URI of the router: {0}")]
+    Uri(#[from] telehash_uri::BuildError),
+}
+
+const fn why_not_shared(linked: &bool) -> &'static str {
+    if *linked {
+        "it may be spent, expired or revoked, or whoever shared it may be down"
+    } else {
+        "its router did not answer, and may be down, or have revoked it"
+    }
+}
+
 /// Why there is no link to a target.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -141,6 +173,24 @@ pub enum LinkError {
         hashname: Hashname,
         /// How many routers were asked.
         routers: usize,
+    },
+    /// Whoever shared a URI did not answer through its router.
+    #[error(
+        "nobody answered for this URI within {} s: {}; ask for a new one",
+        crate::limits::SEEK_TIMEOUT.as_secs(),
+        why_not_shared(.linked)
+    )]
+    NotShared {
+        /// The router.
+        router: Hashname,
+        /// Whether the router let us in.
+        linked: bool,
+    },
+    /// Too many URIs wait for answers.
+    #[error("{limit} URIs wait for answers already; try again when one has answered")]
+    TooManyUris {
+        /// [`MAX_FOLLOWED_URIS`](crate::limits::MAX_FOLLOWED_URIS).
+        limit: usize,
     },
     /// The key that both must use is missing.
     #[error(

@@ -49,9 +49,14 @@ pub enum MeshEvent {
         /// Who it was.
         hashname: Hashname,
     },
-    /// Somebody redeemed an invite of ours, and is a known and trusted link now.
+    /// Somebody redeemed an invite or a shared URI of ours, and is a known and trusted link now.
     InviteRedeemed {
         /// Who it was.
+        hashname: Hashname,
+    },
+    /// A router gave us another URI to share; see [`Mesh::share_uri`](crate::Mesh::share_uri).
+    RouterUri {
+        /// The router.
         hashname: Hashname,
     },
     /// The peer opened a channel and a handler took it over.

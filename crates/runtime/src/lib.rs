@@ -101,8 +101,8 @@ pub use self::{
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
     discovery::Announcing,
     error::{
-        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, TargetError,
-        WaitError,
+        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, ShareError,
+        TargetError, WaitError,
     },
     events::{Events, MeshEvent},
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
@@ -112,5 +112,6 @@ pub use self::{
     mesh::{Mesh, MeshStats},
     ping::PingReply,
     resolve::{FindError, Resolver},
+    routing::RouterSession,
     target::{IntoLinkTarget, LinkTarget},
 };

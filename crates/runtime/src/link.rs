@@ -251,6 +251,9 @@ impl Link {
     pub fn router(&self, on: bool) {
         let hashname = self.hashname();
         self.shared.endpoint().router_policy().serve(hashname, on);
+        if on {
+            self.shared.tell_paths_to(&hashname);
+        }
     }
 
     /// Counters since the link was made; zeros once closed.

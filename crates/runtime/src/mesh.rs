@@ -9,7 +9,7 @@ use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{EndpointStats, LinkState};
 use telehash_uri::limits::MAX_URI_PATHS;
-use telehash_uri::{LinkUri, Secret};
+use telehash_uri::{Fragment, LinkUri, Secret};
 
 use crate::builder::Builder;
 use crate::discovery::{self, Announcing};
@@ -56,6 +56,15 @@ pub struct MeshStats {
     pub links_up: usize,
     /// What the endpoint counted.
     pub endpoint: EndpointStats,
+}
+
+/// What a target comes to.
+struct Found {
+    link: LinkJson,
+    /// That it holds.
+    invite: Option<Secret>,
+    /// It leads through the one of `link`, a router, to whoever shared this.
+    share: Option<(LinkUri, Fragment)>,
 }
 
 impl Mesh {
@@ -117,14 +126,28 @@ impl Mesh {
     /// and this completes once it answers, within
     /// [`SEEK_TIMEOUT`](crate::limits::SEEK_TIMEOUT).
     ///
+    /// A URI that [leads through a router](Self::share_uri) has that one reach whoever shared it, and
+    /// completes once an answer proves to be of that one, within the same time.
+    ///
     /// Cancel-safe: if the future is dropped, there may be a link already, and nothing else.
     ///
     /// # Errors
     /// The target cannot be understood or resolved, is ourselves, or cannot be reached by any of
     /// our transports; see [`LinkError`].
     pub async fn link(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
-        let (link, invite) = self.resolved(to.into_link_target()?).await?;
+        let Found {
+            mut link,
+            invite,
+            share,
+        } = self.resolved(to.into_link_target()?).await?;
         let shared = self.shared();
+        if let Some((uri, fragment)) = share {
+            link = shared.follow(&link, &uri, fragment).await?;
+            if link.hashname == shared.hashname {
+                return Err(LinkError::OwnHashname);
+            }
+            resolve::complete(&mut link, &shared.resolvers).await;
+        }
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
@@ -133,20 +156,21 @@ impl Mesh {
     }
 
     /// What is known of a target, or can be found out without linking to it: who it is, its keys and
-    /// its paths, as far as resolvers know them. Routers are not asked.
+    /// its paths, as far as resolvers know them. Routers are not asked: of a URI that leads through one,
+    /// this tells of the router.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     /// The target cannot be understood or found, or is ourselves; see [`LinkError`].
     pub async fn resolve(&self, to: impl IntoLinkTarget) -> Result<LinkJson, LinkError> {
-        let (link, _invite) = self.resolved(to.into_link_target()?).await?;
-        Ok(link)
+        Ok(self.resolved(to.into_link_target()?).await?.link)
     }
 
-    /// A target with whatever resolvers add, and the invite that it holds.
-    async fn resolved(&self, target: LinkTarget) -> Result<(LinkJson, Option<Secret>), LinkError> {
+    /// A target with whatever resolvers add.
+    async fn resolved(&self, target: LinkTarget) -> Result<Found, LinkError> {
         let shared = self.shared();
+        let mut share = None;
         let (mut link, uri, invite, domain) = match target {
             LinkTarget::Link(link) => (link, None, None, None),
             LinkTarget::Name(name) => {
@@ -154,7 +178,8 @@ impl Mesh {
                 (LinkJson::named(hashname), None, None, None)
             }
             LinkTarget::Uri { link, uri } => {
-                let invite = uri.invite();
+                share = uri.share().ok().flatten();
+                let invite = uri.invite().filter(|_| share.is_none());
                 (link, Some(uri), invite, None)
             }
             LinkTarget::Domain(domain) => {
@@ -162,8 +187,8 @@ impl Mesh {
                 (link, uri, None, Some(domain))
             }
         };
-        if let Some(uri) = uri {
-            link.paths.extend(paths_of_host(&uri).await);
+        if let Some(uri) = &uri {
+            link.paths.extend(paths_of_host(uri).await);
         }
         if link.hashname == shared.hashname {
             return Err(LinkError::OwnHashname);
@@ -173,7 +198,11 @@ impl Mesh {
         if let Some(domain) = domain.filter(|_| link.paths.is_empty()) {
             link.paths = paths_of_host(&domain).await;
         }
-        Ok((link, invite))
+        Ok(Found {
+            link,
+            invite,
+            share: uri.zip(share),
+        })
     }
 
     /// Links to a router and uses it for everybody from now on: to reach those whose own paths do not
@@ -209,6 +238,9 @@ impl Mesh {
     /// how much, and can neither read nor alter it.
     pub fn router(&self, on: bool) {
         self.shared().endpoint().router_policy().everyone = on;
+        if on {
+            self.shared().tell_paths();
+        }
     }
 
     /// Asks `decide` about each request to route that is not helped anyway: whether the first may be

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use telehash_channel_path::{PathConfig, Whereabouts};
+use telehash_channel_path::{PathConfig, RouterUri, Whereabouts};
 use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, Endpoint, LinkKey, LinkState, PipeId, TransportId};
 use telehash_transport::Transport;
@@ -268,6 +268,10 @@ impl Whereabouts for Shared {
             }
         }
         paths
+    }
+
+    fn uri_for(&self, peer: &Hashname) -> Option<RouterUri> {
+        self.router_uri_for(peer)
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {

@@ -13,7 +13,8 @@ use crate::error::TargetError;
 pub enum LinkTarget {
     /// Who it is, and whatever keys and paths are known.
     Link(LinkJson),
-    /// The same, and a URI that says more: a host whose name leads to further paths, or an invite.
+    /// The same, and a URI that says more: a host whose name leads to further paths, an invite, or
+    /// a fragment that says who shares it, and then the link is the router's.
     Uri {
         /// Who it is, and the paths that need no look-up.
         link: LinkJson,
@@ -115,8 +116,9 @@ impl IntoLinkTarget for &LinkJson {
 impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
         let is_name = matches!(self.host(), Some(Host::Domain(_)));
+        let is_share = matches!(self.share(), Ok(Some(_)));
         match self.link_json() {
-            Some(link) if is_name || self.invite().is_some() => {
+            Some(link) if is_name || is_share || self.invite().is_some() => {
                 Ok(LinkTarget::Uri { link, uri: self })
             }
             Some(link) => Ok(LinkTarget::Link(link)),

@@ -8,5 +8,6 @@ mod indistinct;
 mod privacy;
 mod reach;
 mod refused;
+mod uris;
 mod wiretap;
 mod world;

@@ -7,16 +7,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use telehash_channel_connect::{self as connect, Arrival, ConnectOpen, Introduction};
+use telehash_channel_connect::{
+    self as connect, Arrival, ConnectOpen, Introduction, Pairing, Presented,
+};
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};
 use telehash_channel_peer::{self as peer, PeerOpen, Target};
 use telehash_e3x::{CipherSets, Exchange, Identity};
-use telehash_hashname::{Csid, Hashname, KeySet, Path};
+use telehash_hashname::{Csid, Hashname, KeySet, Path, base32};
 use telehash_link::{
-    ChannelEvent, ChannelId, Config, Dispatch, DropReason, Endpoint, Event, Instant, Introduced,
-    Link, LinkKey, LinkOptions, LinkState, Packet, PathSource, PipeId, Remote, TransportId,
+    ChannelEvent, ChannelId, Config, Dispatch, DropReason, Endpoint, Event, HandshakeMessage,
+    Incoming, Instant, Introduced, Kind, Link, LinkKey, LinkOptions, LinkState, Packet, PathSource,
+    PipeId, Remote, SessionId, TransportId,
 };
 use telehash_netsim::Network;
+use telehash_uri::Fragment;
 
 const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
@@ -53,6 +57,12 @@ pub(crate) struct Node {
     /// Bodies of `connect`s, as they came: the router, who it is from, the body.
     pub(crate) connects: Vec<(Hashname, Hashname, Bytes)>,
     pub(crate) drops: Vec<DropReason>,
+    /// The URI that it shares, once, by its custom part.
+    pub(crate) shares: Option<Fragment>,
+    /// What it presents to whoever shared a URI, until that one answered.
+    pub(crate) presents: Option<Fragment>,
+    /// Who waits for a URI, or the other way round.
+    pub(crate) pairing: Pairing<Fragment>,
     /// What it read of requests and paths, from each of its peers.
     heard: BTreeMap<Hashname, Vec<u8>>,
     /// Bytes received on reliable channels.
@@ -135,6 +145,9 @@ impl World {
             discovered: Vec::new(),
             connects: Vec::new(),
             drops: Vec::new(),
+            shares: None,
+            presents: None,
+            pairing: Pairing::default(),
             heard: BTreeMap::new(),
             received: Vec::new(),
             restarted: 0,
@@ -235,6 +248,21 @@ impl World {
     pub(crate) fn look_for(&mut self, from: Id, to: Hashname, router: Id) {
         let router = self.name(router);
         let todo = self.nodes[from].introduce(to, router);
+        self.settle(from, todo);
+    }
+
+    /// The session by which a router knows a peer.
+    pub(crate) fn session(&mut self, router: Id, peer: Id) -> SessionId {
+        let (now, name) = (self.now, self.name(peer));
+        let endpoint = &mut self.nodes[router].endpoint;
+        endpoint.session_for(now, &name).unwrap()
+    }
+
+    /// Presents a URI, and who we are, to whoever a router knows by this session.
+    pub(crate) fn follow(&mut self, from: Id, router: Id, session: &SessionId, with: &Fragment) {
+        let router = self.name(router);
+        let now = self.now;
+        let todo = self.nodes[from].follow_uri(now, router, session, with);
         self.settle(from, todo);
     }
 
@@ -406,7 +434,7 @@ impl Node {
                 vec![key]
             }
             Dispatch::Incoming(incoming) => {
-                if !self.accepts(&incoming.hashname) {
+                if !self.accepts(&incoming.hashname) && !self.is_answer(&incoming) {
                     self.endpoint.refuse(incoming.ticket);
                     return Vec::new();
                 }
@@ -519,6 +547,71 @@ impl Node {
         vec![key]
     }
 
+    fn follow_uri(
+        &mut self,
+        now: Instant,
+        router: Hashname,
+        session: &SessionId,
+        with: &Fragment,
+    ) -> Vec<LinkKey> {
+        let key = self.endpoint.link_to(&router);
+        let Some((key, held)) = key.and_then(|key| Some((key, self.links.get_mut(&key)?))) else {
+            return Vec::new();
+        };
+        self.presents = Some(with.clone());
+        let session = base32::encode(session);
+        let at = now.as_micros() / 1_000_000;
+        let presented = Presented::new(format!("link:///?sid={session}#{with}"), at);
+        let mut bodies = vec![presented.to_bytes().unwrap()];
+        for mut introduction in Introduction::of_each(self.identity.keys()) {
+            introduction.at = Some(at);
+            bodies.push(introduction.to_bytes().unwrap());
+        }
+        for body in bodies {
+            let open = PeerOpen::by_uri(session.clone());
+            let _ = peer::ask(&mut held.link, &open, body.into());
+        }
+        vec![key]
+    }
+
+    /// Whether a stranger proves to be whoever shared the URI that this node follows.
+    fn is_answer(&mut self, incoming: &Incoming) -> bool {
+        let Some(wanted) = &self.presents else {
+            return false;
+        };
+        let mut messages = incoming.round.messages().iter();
+        let said = messages.find(|message| message.kind == Kind::Uri);
+        let said = said.and_then(|message| fragment_of(message.extra.get("uri")?.as_str()?));
+        said.is_some_and(|said| wanted.is_answered_by(&said, &incoming.hashname))
+    }
+
+    /// Answers whoever presented the URI that this node shares, which is spent then.
+    fn let_in(
+        &mut self,
+        now: Instant,
+        router: Hashname,
+        pair: Option<(Introduction, Fragment)>,
+    ) -> Vec<LinkKey> {
+        let Some((introduction, _)) = pair else {
+            return Vec::new();
+        };
+        let shared = self.shares.take();
+        let key = shared
+            .is_some()
+            .then(|| self.connect(now, &introduction.keys));
+        let Some((key, whole)) = key.flatten().zip(shared) else {
+            return Vec::new();
+        };
+        let mut message = HandshakeMessage::new(Kind::Uri, 1);
+        let uri = format!("link:///#{whole}");
+        message.extra.insert("uri".into(), uri.into());
+        let held = self.links.get_mut(&key).unwrap();
+        held.link.set_beside(vec![message]).unwrap();
+        held.link
+            .add_path(now, PipeId::router(router), PathSource::Dialed);
+        vec![key]
+    }
+
     fn channel(&mut self, now: Instant, key: LinkKey, event: ChannelEvent) -> Vec<LinkKey> {
         let Some(held) = self.links.get_mut(&key) else {
             return Vec::new();
@@ -560,13 +653,19 @@ impl Node {
         packet: &Packet,
     ) -> Vec<LinkKey> {
         let head = packet.head.as_deref().cloned().unwrap_or_default();
-        let Ok(PeerOpen {
-            target: Target::Hashname(target),
-        }) = PeerOpen::from_head(&head)
-        else {
+        let Ok(open) = PeerOpen::from_head(&head) else {
             return Vec::new();
         };
-        let Ok(to) = self.endpoint.relay(now, from, &target, &packet.body) else {
+        let relayed = match open.target {
+            Target::Hashname(target) => self.endpoint.relay(now, from, &target, &packet.body),
+            Target::Uri(session) => {
+                assert!(!session.contains('#'), "fragments are for targets");
+                let session = base32::decode(&session).unwrap().try_into().unwrap();
+                self.endpoint
+                    .relay_session(now, from, &session, &packet.body)
+            }
+        };
+        let Ok(to) = relayed else {
             return Vec::new();
         };
         let (mut body, mut name, mut times) = (packet.body.clone(), sender, 1);
@@ -595,6 +694,24 @@ impl Node {
             None => Vec::new(),
             Some(Arrival::Packet(dispatch, mut bytes)) => {
                 self.follow(now, PipeId::router(router), dispatch, &mut bytes)
+            }
+            Some(Arrival::Uri(presented)) => {
+                let shared = self.shares.as_ref();
+                let is_good = |offered: &Fragment| {
+                    let name = self.identity.keys().hashname().unwrap();
+                    shared.is_some_and(|shared| offered.is_answered_by(shared, &name))
+                };
+                let Some(good) = fragment_of(&presented.uri).filter(is_good) else {
+                    return Vec::new();
+                };
+                let origin = (router, open.peer);
+                let pair = self.pairing.presented(now, origin, presented.at, good);
+                self.let_in(now, router, pair)
+            }
+            Some(Arrival::Introduction(_, introduction)) if introduction.at.is_some() => {
+                let origin = (router, open.peer);
+                let pair = self.pairing.introduced(now, origin, introduction);
+                self.let_in(now, router, pair)
             }
             Some(Arrival::Introduction(who, introduction)) => {
                 self.introduced(now, router, &who, &introduction)
@@ -627,6 +744,11 @@ impl Node {
             .add_path(now, PipeId::router(router), PathSource::Dialed);
         vec![key]
     }
+}
+
+/// What follows the `#` of a URI.
+fn fragment_of(uri: &str) -> Option<Fragment> {
+    uri.split_once('#')?.1.parse().ok()
 }
 
 impl Held {

@@ -104,6 +104,9 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
         MeshEvent::StrangerRefused { hashname } => Some(Record::Refused {
             hashname: hashname.to_string(),
         }),
+        MeshEvent::RouterUri { hashname } => Some(Record::RouterUri {
+            hashname: hashname.to_string(),
+        }),
         MeshEvent::InviteRedeemed { hashname } => Some(Record::Invited {
             hashname: hashname.to_string(),
         }),

@@ -24,6 +24,12 @@ impl fmt::Display for Record {
                 qr.iter().try_for_each(|qr| write!(f, "\n{qr}"))
             }
             Self::Invite(invite) => invite.fmt(f),
+            Self::RouterUri { hashname } => write!(
+                f,
+                "{} leads others to us: mesh uri new --via {hashname}",
+                short(hashname)
+            ),
+            Self::Session { handle, hashname } => write!(f, "{handle} session of {hashname}"),
             Self::Invited { hashname } => {
                 write!(
                     f,

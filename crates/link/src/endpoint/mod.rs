@@ -46,7 +46,7 @@ pub struct Endpoint {
     config: Arc<Config>,
     pub(crate) identity: Arc<Identity>,
     clock: Clock,
-    rng: ChaCha20Rng,
+    pub(crate) rng: ChaCha20Rng,
     pub(crate) tokens: HashMap<Token, (LinkKey, TokenOwner)>,
     pub(crate) links: HashMap<LinkKey, Record>,
     pub(crate) names: HashMap<Hashname, LinkKey>,

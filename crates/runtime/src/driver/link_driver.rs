@@ -17,6 +17,7 @@ use crate::limits::{
     MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
 };
 use crate::shared::Shared;
+use crate::state::Grant;
 
 /// A link of the mesh: its core behind one lock, and what is known without it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct LinkDriver {
     seen_as: Mutex<Vec<Path>>,
     /// The invite that its handshakes carry, until it is up.
     invite: Mutex<Option<Secret>>,
+    /// What it was let in by, until it is up: a URI that it presented through a router.
+    guest: Mutex<Option<Grant>>,
 }
 
 /// A path that the application named.
@@ -113,6 +116,7 @@ impl LinkDriver {
             targets: Mutex::default(),
             seen_as: Mutex::default(),
             invite: Mutex::default(),
+            guest: Mutex::default(),
         }
     }
 
@@ -171,6 +175,23 @@ impl LinkDriver {
     /// Whether its handshakes carried an invite. Only once.
     pub(crate) fn take_invite(&self) -> bool {
         self.lock_invite().take().is_some()
+    }
+
+    pub(crate) fn set_guest(&self, grant: Grant) {
+        *self.lock_guest() = Some(grant);
+    }
+
+    /// Whether it was let in by a shared URI, and has not proved yet who it is.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.lock_guest().is_some()
+    }
+
+    pub(crate) fn take_guest(&self) -> Option<Grant> {
+        self.lock_guest().take()
+    }
+
+    fn lock_guest(&self) -> MutexGuard<'_, Option<Grant>> {
+        self.guest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_invite(&self) -> MutexGuard<'_, Option<Secret>> {

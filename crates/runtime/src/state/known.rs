@@ -10,6 +10,7 @@ use telehash_uri::Issued;
 use tokio::sync::Notify;
 
 use super::KnownLinkError;
+use super::invites::Grant;
 use crate::limits::{MAX_ALIAS, MAX_INVITES, MAX_KNOWN_LINKS, MAX_REMEMBERED_AT};
 
 /// Fewest characters that [`KnownLinks::find`] takes as the beginning of a hashname.
@@ -76,7 +77,7 @@ pub(super) struct Table {
     /// Highest `at` of endpoints that are no known links.
     pub(super) seen: BTreeMap<Hashname, u64>,
     /// Each with what whoever redeems it will be called.
-    pub(super) invites: Issued<Option<String>>,
+    pub(super) invites: Issued<Grant>,
 }
 
 impl Default for Table {

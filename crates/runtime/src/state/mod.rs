@@ -21,6 +21,7 @@ use telehash_hashname::IdentityJson;
 
 pub use self::error::{KnownLinkError, StateError};
 pub use self::identity_file::{create_identity, read_identity};
+pub(crate) use self::invites::Grant;
 pub use self::invites::OpenInvite;
 pub use self::known::{KnownLink, KnownLinks, Trust};
 use self::lock::Lock;

@@ -23,3 +23,4 @@ mod shutdown;
 mod state;
 mod streams_transport;
 mod udp;
+mod uris;
