@@ -51,7 +51,7 @@
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `stream` | yes | the stream channel |
-//! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; [`BuilderLookUpExt`] says to |
+//! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
 #[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]

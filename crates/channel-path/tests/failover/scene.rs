@@ -115,17 +115,17 @@ impl Scene {
 
     /// A link by the second pipe, while the first does not work.
     pub(crate) fn by_tcp_alone(seed: u64) -> Self {
-        Self::by_tcp_between(seed, config())
+        Self::by_tcp_between(seed, &config())
     }
 
     /// The same between ends whose datagrams never leave in fragments.
     pub(crate) fn by_tcp_without_fragments(seed: u64) -> Self {
         let mut config = config();
         config.fragments = false;
-        Self::by_tcp_between(seed, config)
+        Self::by_tcp_between(seed, &config)
     }
 
-    fn by_tcp_between(seed: u64, config: Config) -> Self {
+    fn by_tcp_between(seed: u64, config: &Config) -> Self {
         let mut scene = Self::prepared(seed, config, |_: &mut Packet| Verdict::Pass, &conditions());
         scene.cut(Direction::Both);
         let [sender, receiver] = scene.ends;
@@ -139,7 +139,7 @@ impl Scene {
     }
 
     fn in_a_network(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
-        let mut scene = Self::prepared(seed, config(), path, conditions);
+        let mut scene = Self::prepared(seed, &config(), path, conditions);
         let [sender, receiver] = scene.ends;
         scene.world.connect(sender, receiver).unwrap();
         scene.come_up();
@@ -155,7 +155,7 @@ impl Scene {
 
     fn prepared(
         seed: u64,
-        config: Config,
+        config: &Config,
         path: impl Filter + 'static,
         conditions: &Conditions,
     ) -> Self {
