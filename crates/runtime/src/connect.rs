@@ -11,9 +11,8 @@ use telehash_link::{
     Ticket,
 };
 
-use telehash_uri::Secret;
-
 use crate::accept::{Decision, Stranger, Verdict};
+use crate::credentials::Credentials;
 use crate::driver::{Core, LinkDriver};
 use crate::error::LinkError;
 use crate::events::MeshEvent;
@@ -39,7 +38,7 @@ impl Shared {
     pub(crate) fn connect(
         self: &Arc<Self>,
         target: &LinkJson,
-        invite: Option<&Secret>,
+        credentials: Credentials,
     ) -> Result<Arc<LinkDriver>, LinkError> {
         self.follow_clock();
         let driver = match self.link_by_name(&target.hashname) {
@@ -52,8 +51,8 @@ impl Shared {
         if !paths.is_empty() {
             driver.set_targets(&paths);
         }
-        if let Some(secret) = invite {
-            self.present(&driver, secret);
+        if !credentials.is_empty() {
+            self.present(&driver, credentials);
         }
         self.dial(&driver, paths, PathSource::Dialed);
         Ok(driver)
@@ -138,7 +137,9 @@ impl Shared {
 
     /// A stranger proved its identity: let it in, ask about it, or leave it without an answer.
     pub(crate) fn meet(self: &Arc<Self>, incoming: Incoming) {
-        let invited = self.is_invited(&incoming);
+        // Before an invite is spent.
+        let passes = self.passes_jwt(incoming.hashname, Some(&incoming.round));
+        let invited = passes && self.is_invited(&incoming);
         let Incoming {
             hashname,
             keys,
@@ -149,6 +150,9 @@ impl Shared {
             ..
         } = incoming;
         let guest = Guest::Handshake(ticket);
+        if !passes {
+            return self.turn_away(hashname, &guest);
+        }
         if invited {
             return self.admit(hashname, guest);
         }
@@ -164,7 +168,7 @@ impl Shared {
     }
 
     /// Decides about a stranger.
-    pub(crate) fn receive_guest(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
+    fn receive_guest(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
         let hashname = stranger.hashname;
         match self.door.verdict(&hashname, &self.known) {
             Verdict::Accept => self.admit(hashname, guest),
@@ -223,6 +227,14 @@ impl Shared {
                 Err(ConnectError::AlreadyLinked(_)) => {}
                 Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
             },
+        }
+    }
+
+    /// A router speaks for somebody: decided about as any stranger, but that there is no token.
+    pub(crate) fn meet_introduced(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
+        match self.passes_jwt(stranger.hashname, None) {
+            true => self.receive_guest(stranger, guest),
+            false => self.turn_away(stranger.hashname, &guest),
         }
     }
 

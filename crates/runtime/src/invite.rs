@@ -9,6 +9,7 @@ use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{HandshakeMessage, Incoming, Instant, Kind, LinkState, MessageSet};
 use telehash_uri::{LinkUri, Secret, Terms};
 
+use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::error::InviteError;
 use crate::events::MeshEvent;
@@ -141,14 +142,18 @@ impl Shared {
         true
     }
 
-    /// Has the handshakes of a link carry an invite.
-    pub(crate) fn present(self: &Arc<Self>, driver: &Arc<LinkDriver>, secret: &Secret) {
-        driver.set_invite(secret.clone());
-        let message = uri_message(secret);
+    /// Has the handshakes of a link carry an invite, a token, or both.
+    pub(crate) fn present(self: &Arc<Self>, driver: &Arc<LinkDriver>, newer: Credentials) {
+        let invited = newer.has_invite();
+        let messages = {
+            let mut credentials = driver.credentials();
+            credentials.update(newer);
+            credentials.messages()
+        };
         let _ = driver.run(self, |core, now| {
-            // One short message is always possible.
-            let _ = core.link.set_beside(vec![message]);
-            if core.link.state() == LinkState::Up {
+            // Two messages of bounded length are always possible.
+            let _ = core.link.set_beside(messages);
+            if invited && core.link.state() == LinkState::Up {
                 self.keep_issuer(driver, core.link.keys());
                 // Its next round says it.
                 core.link.network_changed(now);
@@ -158,7 +163,7 @@ impl Shared {
 
     /// A link came up: if we were invited we were let in, and keep in mind who did so.
     pub(crate) fn keep_issuer(&self, driver: &LinkDriver, keys: &KeySet) {
-        if !driver.take_invite() {
+        if !driver.credentials().take_invite() {
             return;
         }
         let mut issuer = LinkJson::named(driver.hashname());
@@ -172,7 +177,7 @@ impl Shared {
 }
 
 /// `{"type":"uri","uri":"link:///?inv=…"}`: no more of the URI than its secret.
-fn uri_message(secret: &Secret) -> HandshakeMessage {
+pub(crate) fn uri_message(secret: &Secret) -> HandshakeMessage {
     let mut message = HandshakeMessage::new(Kind::Uri, 1);
     let uri = LinkUri::new().with_invite(secret);
     let uri = uri.expect("a URI with nothing but an invite is short");

@@ -112,7 +112,8 @@ impl Core {
             }
             Event::Handshake(message) => self.heard_beside(&message, shared, driver),
             Event::Down(reason) => {
-                effects.given_up = self.introduced;
+                // A token is good for one link: whoever returns presents one again.
+                effects.given_up = self.introduced || shared.demands_jwt();
                 shared.publish_state(driver, Some(reason));
             }
             Event::RememberAt(at) => shared.known.remember_at(driver.hashname(), at),
@@ -133,8 +134,8 @@ impl Core {
 
     fn came_up(&mut self, shared: &Shared, driver: &LinkDriver) {
         shared.keep_issuer(driver, self.link.keys());
-        // It said what it had to; without messages this cannot fail.
-        let _ = self.link.set_beside(Vec::new());
+        // An invite is spent. A token is needed again should the peer forget us. It fitted before.
+        let _ = self.link.set_beside(driver.credentials().messages());
         shared.publish_state(driver, None);
     }
 

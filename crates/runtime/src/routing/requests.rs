@@ -116,7 +116,7 @@ impl Shared {
                     round: MessageSet::new(Token::from_bytes([0; Token::LEN])),
                     introduced: true,
                 };
-                self.receive_guest(stranger, Guest::Introduced { keys, router });
+                self.meet_introduced(stranger, Guest::Introduced { keys, router });
             }
         }
     }

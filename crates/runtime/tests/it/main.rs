@@ -10,6 +10,8 @@ mod dialing;
 mod discovery;
 mod hooked;
 mod invites;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod linking;
 mod many;
