@@ -60,12 +60,15 @@ pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
-    ChannelId, ChannelReceiver, ChannelSender, Decision, DiscoverError, DownReason, EndpointStats,
-    Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError,
-    InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget, Mesh, MeshEvent, MeshStats,
-    Open, OpenError, Packet, PingError, PingReply, PipeStatus, Resolver, SendError, Share,
-    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
+    ChannelId, ChannelReceiver, ChannelSender, ConnectOptions, Decision, DiscoverError, DownReason,
+    EndpointStats, Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel,
+    IntoLinkTarget, InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget,
+    Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus,
+    Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget, TargetError, WaitError,
+    generate_identity, state,
 };
+#[cfg(feature = "jwt")]
+pub use telehash_runtime::{JwtKey, JwtKeyError, JwtPolicy, JwtRefusal};
 pub use telehash_transport as transport;
 #[cfg(feature = "quic")]
 pub use telehash_transport_quic::{QuicConfig, QuicTransport};
