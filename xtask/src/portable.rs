@@ -21,11 +21,12 @@ const CORE: [&str; 8] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "telehash-transport",
     "telehash-transport-tcp",
     "telehash-transport-udp",
     "telehash-netsim",
+    "telehash-resolve",
     "telehash-runtime",
     "telehash-channel-stream",
     "telehash-mesh",

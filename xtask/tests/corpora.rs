@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 17] = [
+const TARGETS: [Target; 19] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -15,6 +15,11 @@ const TARGETS: [Target; 17] = [
     ("link_json", telehash_hashname::fuzzing::link_json),
     ("identity", telehash_hashname::fuzzing::identity),
     ("uri", telehash_uri::fuzzing::uri),
+    ("resolve_txt", telehash_resolve::fuzzing::resolve_txt),
+    (
+        "resolve_webfinger",
+        telehash_resolve::fuzzing::resolve_webfinger,
+    ),
     ("message_open", telehash_e3x::fuzzing::message_open),
     ("channel_open", telehash_e3x::fuzzing::channel_open),
     ("announcement", telehash_link::fuzzing::announcement),

@@ -7,7 +7,7 @@ use telehash_hashname::Hashname;
 use telehash_link::{Dispatch, Endpoint, Instant, Introduced, Link, LinkState, Open, OpenError};
 
 use crate::{
-    Introduction,
+    Introduction, IntroductionError, Presented,
     wire::{ConnectOpen, TYPE},
 };
 
@@ -33,6 +33,8 @@ pub enum Arrival {
     /// The keys of somebody, unproven, and whether we are linked already. An answer goes through the
     /// router that handed it to us.
     Introduction(Introduced, Introduction),
+    /// A URI that somebody presents, unproven; who that is an introduction of the same `at` says.
+    Uri(Presented),
 }
 
 /// Takes a `connect` that the router `router` opened. Nothing, and no answer, if it is not worth
@@ -50,7 +52,15 @@ pub fn arrive(
         let dispatch = endpoint.handle_routed(now, router, sender, &mut packet);
         return Some(Arrival::Packet(dispatch, packet));
     }
-    let introduction = Introduction::from_bytes(body).ok()?;
+    let introduction = match Introduction::from_bytes(body) {
+        Ok(introduction) => introduction,
+        Err(IntroductionError::OtherType) => {
+            let presented = Presented::from_bytes(body).ok()?;
+            let admitted = endpoint.admit_routed(now, router, sender);
+            return admitted.then_some(Arrival::Uri(presented));
+        }
+        Err(_) => return None,
+    };
     let Introduction { csid, keys, .. } = &introduction;
     let who = endpoint.introduced(now, router, sender, *csid, keys).ok()?;
     Some(Arrival::Introduction(who, introduction))

@@ -30,15 +30,18 @@ mod arrive;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod introduction;
+mod presented;
 mod wire;
 
 pub use self::{
     arrive::{Arrival, arrive, pass_on},
     introduction::{Introduction, IntroductionError},
+    presented::{Pairing, Presented, PresentedError},
     wire::{ConnectOpen, TYPE},
 };
 
 /// What this crate bounds, each with what happens at the limit.
 pub mod limits {
     pub use crate::introduction::MAX_INTRODUCTION;
+    pub use crate::presented::{MAX_PRESENTED, MAX_UNPAIRED, UNPAIRED_WAIT};
 }

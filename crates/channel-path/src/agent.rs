@@ -1,9 +1,13 @@
 //! The agent: runs the path channel of one link.
 
-use alloc::{collections::VecDeque, string::ToString, vec::Vec};
+use alloc::{
+    collections::VecDeque,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 
-use telehash_hashname::Path;
+use telehash_hashname::{Hashname, Path};
 use telehash_link::{
     ChannelEvent, ChannelId, Event, Instant, Link, LinkState, OpenError, PipeId, PipeSlot,
 };
@@ -12,7 +16,7 @@ use crate::{
     answering::Answering,
     asking::{Asking, Purpose},
     trials::Trials,
-    wire::TYPE,
+    wire::{MAX_TOLD_URI, RouterUri, TYPE},
 };
 
 /// Limit: news that wait for [`PathAgent::poll_event`]; at the limit the oldest are dropped, except
@@ -53,6 +57,12 @@ pub trait Whereabouts {
 
     /// The path that describes the far end of this pipe.
     fn path_of(&self, pipe: PipeId) -> Option<Path>;
+
+    /// The URI that we, a router, give to this peer, if we do (uri.md, "Router URI"). One of more than
+    /// [`MAX_TOLD_URI`] bytes is not told.
+    fn uri_for(&self, _peer: &Hashname) -> Option<RouterUri> {
+        None
+    }
 }
 
 /// Names a ping within its agent.
@@ -77,6 +87,9 @@ pub enum PathEvent {
     },
     /// The time of a ping is over, or the link is down: no more answers.
     PingOver(PingId),
+    /// The peer is a router and gives us this URI, which has a session of ours and no fragment. Nobody
+    /// but the peer vouches for it.
+    RouterUri(String),
     /// The peer sees us at this path, on this pipe. Nobody but the peer vouches for it.
     SeenAs {
         /// The pipe.
@@ -134,7 +147,7 @@ impl PathAgent {
             Event::Down(_) => self.reset(),
             // The link was up before it: no handshake proves it.
             Event::PipeAdded(_) if link.state() == LinkState::Up => self.try_pipes(now, link),
-            Event::PipeCandidate(slot) => self.check(now, link, *slot),
+            Event::PipeCandidate(slot) => self.check_anew(now, link, *slot),
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);
                 self.try_pipes(now, link);
@@ -151,6 +164,10 @@ impl PathAgent {
     pub fn announce(&mut self, now: Instant, link: &mut Link, whereabouts: &dyn Whereabouts) {
         if self.asking.round_allowed(now) {
             let mut paths = self.config.share.select(whereabouts.local_paths());
+            let uri = whereabouts.uri_for(&link.hashname());
+            if let Some(uri) = uri.filter(|uri| uri.uri.len() <= MAX_TOLD_URI) {
+                paths.insert(0, uri.to_path());
+            }
             keep_fitting(&mut paths);
             self.ask(now, link, Purpose::Round, paths);
         }

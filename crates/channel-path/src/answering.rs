@@ -162,7 +162,12 @@ impl PathAgent {
             send_answer(now, link, id, pipe.slot, path.clone());
             known.extend(path);
         }
-        let offered = head.map(PathOpen::from_head).unwrap_or_default().paths;
+        let open = head.map(PathOpen::from_head).unwrap_or_default();
+        // Nobody hands out another's URI.
+        if let Some(uri) = open.uri.filter(|uri| uri.router == link.hashname()) {
+            self.push_event(PathEvent::RouterUri(uri.uri));
+        }
+        let offered = open.paths;
         if !offered.is_empty() && self.answering.probing_allowed(now) {
             self.probe(now, &known, &offered, near);
         }

@@ -16,7 +16,7 @@ use crate::{
 pub const MAX_QUESTIONS: usize = 64;
 
 /// How often a new pipe is asked for a round trip before it is left alone. With the handshake and
-/// the answer that go there, five packets.
+/// the answer that go there, five packets. Once the peer came by it, it is asked as often again.
 pub const MAX_CHECKS: u8 = 3;
 
 /// Least time between two rounds on one link, and between two checks of a pipe.
@@ -195,6 +195,13 @@ impl PathAgent {
             });
             self.repeat_checks(now, link);
         }
+    }
+
+    /// The peer came by this pipe. A check of ours that went there before may have been lost in a NAT
+    /// that lets nobody in but whom it was sent to; now it was.
+    pub(crate) fn check_anew(&mut self, now: Instant, link: &mut Link, slot: PipeSlot) {
+        self.asking.checked(slot);
+        self.check(now, link, slot);
     }
 
     pub(crate) fn repeat_checks(&mut self, now: Instant, link: &mut Link) {

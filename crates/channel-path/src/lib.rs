@@ -39,7 +39,7 @@ mod wire;
 pub use self::{
     agent::{PathAgent, PathConfig, PathEvent, PingId, Share, Whereabouts},
     policy::may_probe,
-    wire::{PathAnswer, PathOpen, TYPE},
+    wire::{PathAnswer, PathOpen, RouterUri, TYPE},
 };
 
 /// What this crate bounds, each with what happens at the limit.
@@ -50,5 +50,5 @@ pub mod limits {
     };
     pub use crate::asking::{ANSWER_WAIT, MAX_CHECKS, MAX_QUESTIONS, ROUND_INTERVAL};
     pub use crate::trials::SIZE_TRIES;
-    pub use crate::wire::MAX_OFFERED_PATHS;
+    pub use crate::wire::{MAX_OFFERED_PATHS, MAX_TOLD_URI};
 }

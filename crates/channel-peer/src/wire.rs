@@ -36,6 +36,15 @@ impl PeerOpen {
         }
     }
 
+    /// A request to reach whoever shares this URI of the router. It must not have a fragment, which is
+    /// for the target alone.
+    #[must_use]
+    pub fn by_uri(uri: impl Into<String>) -> Self {
+        Self {
+            target: Target::Uri(uri.into()),
+        }
+    }
+
     /// Reads the header fields of an open. A hashname comes before a URI.
     ///
     /// # Errors

@@ -27,11 +27,16 @@ impl Access {
     /// Brings an endpoint up, or attaches to the one that uses the same state directory.
     pub(crate) async fn open(global: &Global, listening: &Listening) -> Outcome<Self> {
         let place = place(global)?;
-        match (Endpoint::up(&place, listening).await, &place) {
+        let up = Endpoint::up(&place, listening, global.look_ups()).await;
+        match (up, &place) {
             (Ok(endpoint), _) => Ok(Self::Own(Box::new(endpoint))),
             #[cfg(unix)]
             (Err(BringUpError::InUse(failure)), Place::State(state)) => {
                 match Client::connect(state).await {
+                    Some(_) if !global.name_server.is_empty() => Err(Failure::usage(
+                        "an endpoint runs already, and --name-server cannot change whom it asks",
+                    )
+                    .hint("leave it out, or give it to `mesh up`")),
                     Some(client) => Ok(Self::Running(client)),
                     None => Err(failure),
                 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mesh::{Csid, Hashname};
+use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
 use crate::command::id::parse_csid;
@@ -42,12 +42,23 @@ pub(crate) struct Global {
     /// Use this identity file instead, without any state; it is made if it does not exist
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
     pub(crate) id: Option<PathBuf>,
+    /// Ask this name server, ADDRESS:PORT, and not those of the system, whose the domain of a TARGET is
+    /// (may be repeated)
+    #[arg(long, global = true, value_name = "ADDR", help_heading = "Global")]
+    pub(crate) name_server: Vec<SocketAddr>,
     /// Print JSON lines (on stderr where stdout carries data)
     #[arg(long, global = true, help_heading = "Global")]
     pub(crate) json: bool,
     /// Log more, to stderr: -v what happens, -vv every step (or set RUST_LOG)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
     pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// How to find out whose a domain is.
+    pub(crate) fn look_ups(&self) -> LookUps {
+        LookUps::new().name_servers(self.name_server.iter().copied())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +79,8 @@ pub(crate) enum Command {
         mesh up --allow 5vq2…  # one more hashname that may link\n  \
         mesh up --qr  # the invite as a QR code, too\n  \
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
-        mesh up --router --accept all  # help others to reach each other")]
+        mesh up --router --accept all  # help others to reach each other\n  \
+        mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
     #[command(after_help = "Example:\n  mesh status --json")]
@@ -92,9 +104,14 @@ pub(crate) enum Command {
         mesh discover --announce --seconds 60  # and be seen ourselves meanwhile\n  \
         mesh discover --json > found; mesh link @found")]
     Discover(Discover),
+    /// Show what the network lets through: addresses, NAT, port mapping, packet size, buffers
+    #[command(after_help = "Examples:\n  \
+        mesh netcheck\n  \
+        mesh netcheck --gateway  # and ask the gateway whether it maps ports")]
+    Netcheck(Netcheck),
     /// Link to TARGET, and print its state, paths and round trip
     #[command(
-        after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link 5vq2… --via @router.json"
+        after_help = "Examples:\n  mesh link @link.json\n  mesh link bob --wait 5\n  mesh link ann@example.org --alias ann\n  mesh link 5vq2… --via @router.json"
     )]
     Link(LinkArgs),
     /// Measure round trips to TARGET
@@ -106,10 +123,10 @@ pub(crate) enum Command {
         mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
         ssh -o ProxyCommand='mesh pipe bob' bob")]
     Pipe(Pipe),
-    /// Explain URIs; list and revoke invites
+    /// Explain URIs; share some that lead through a router; list and revoke what was given out
     #[command(
         subcommand,
-        after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri list"
+        after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri new\n  mesh uri list"
     )]
     Uri(UriCommand),
     /// Measure throughput, round trips and link set-ups, with TARGET or with itself
@@ -187,6 +204,10 @@ pub(crate) struct Up {
     /// Route for everyone who is linked: carry links between those that have no direct way
     #[arg(long)]
     pub(crate) router: bool,
+    /// Have the gateway of this network pass on what comes in for our ports, by PCP, NAT-PMP or UPnP:
+    /// strangers outside can then reach this host on them
+    #[arg(long)]
+    pub(crate) portmap: bool,
     /// Use this router to reach others and to be reached (may be repeated); known routers are used
     /// anyway
     #[arg(long, value_name = "ROUTER")]
@@ -214,6 +235,15 @@ pub(crate) struct Invite {
     /// Draw it as a QR code
     #[arg(long)]
     pub(crate) qr: bool,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct ShareArgs {
+    #[command(flatten)]
+    pub(crate) terms: Invite,
+    /// The router: its alias, its hashname or the beginning of it
+    #[arg(long, value_name = "ROUTER")]
+    pub(crate) via: Option<String>,
 }
 
 /// What can be done with the invites that are open.
@@ -270,6 +300,7 @@ impl Up {
             discovery: true,
             announce: self.discover,
             router: self.router,
+            portmap: self.portmap,
             ..self.listen.listening(true)
         }
     }
@@ -287,6 +318,7 @@ impl Listen {
             discovery: false,
             announce: false,
             router: false,
+            portmap: false,
         }
     }
 
@@ -383,6 +415,16 @@ pub(crate) struct Discover {
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct Netcheck {
+    /// Ask the gateway of this network whether it speaks PCP, NAT-PMP or UPnP; nothing is mapped
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// Seconds to wait for routers to tell where they see us
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
 pub(crate) struct LinkArgs {
     /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
     pub(crate) target: String,
@@ -453,13 +495,19 @@ pub(crate) enum UriCommand {
         #[arg(long)]
         qr: bool,
     },
-    /// List the invites that are neither spent nor expired
+    /// Print a URI with which somebody else can link through a router, once; it does not say who we are
+    #[command(after_help = "Examples:\n  \
+        mesh uri new  # through a router of the running endpoint\n  \
+        mesh uri new --once --expires 1h --via home --qr\n  \
+        mesh uri revoke a4dqobyh")]
+    New(ShareArgs),
+    /// List invites and shared URIs that are neither spent nor expired, and as a router, its sessions
     #[command(after_help = "Example:\n  mesh uri list")]
     List,
-    /// Take an invite back
+    /// Take back an invite, a shared URI or, as a router, the session of a peer
     #[command(after_help = "Examples:\n  mesh uri revoke a4dqobyh\n  mesh uri revoke --all")]
     Revoke {
-        /// The invite, or what `mesh uri list` shows of it first
+        /// The invite or URI, or what `mesh uri list` shows of it first
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         invite: Option<String>,
         /// All of them

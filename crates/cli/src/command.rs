@@ -8,6 +8,7 @@ pub(crate) mod id;
 pub(crate) mod invite;
 pub(crate) mod link;
 pub(crate) mod links;
+pub(crate) mod netcheck;
 pub(crate) mod ping;
 pub(crate) mod pipe;
 pub(crate) mod status;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             let access = Access::open(global, &Listening::discovering()).await?;
             access.perform(request, report).await
         }
+        Command::Netcheck(options) => work(global, Request::Netcheck(options), report).await,
         Command::Link(mut options) => {
             options.target = target::expand(&options.target)?;
             let via = options.via.iter().map(|router| target::expand(router));

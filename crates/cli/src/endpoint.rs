@@ -10,8 +10,9 @@ use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
 use mesh::transport::ip::Listen;
 use mesh::{
-    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, QuicConfig,
-    QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
+    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, LookUps,
+    QuicConfig, QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport,
+    generate_identity,
 };
 use serde_json::Value;
 
@@ -53,6 +54,8 @@ pub(crate) struct Listening {
     pub(crate) announce: bool,
     /// Route for everybody.
     pub(crate) router: bool,
+    /// Have the gateway pass on what comes in for us.
+    pub(crate) portmap: bool,
 }
 
 /// A running endpoint.
@@ -77,6 +80,7 @@ impl Listening {
             discovery: false,
             announce: false,
             router: false,
+            portmap: false,
         }
     }
 
@@ -91,12 +95,18 @@ impl Listening {
 
 impl Endpoint {
     /// Brings it up. An identity that does not exist is made.
-    pub(crate) async fn up(place: &Place, listening: &Listening) -> Result<Self, BringUpError> {
+    pub(crate) async fn up(
+        place: &Place,
+        listening: &Listening,
+        look_ups: LookUps,
+    ) -> Result<Self, BringUpError> {
         let streams = Arc::new(Streams::new(listening.echo));
         let mut builder = listen(listening)
+            .look_ups(look_ups)
             .accept(policy(listening.accept))
             .discover(listening.announce)
-            .router(listening.router);
+            .router(listening.router)
+            .port_mapping(listening.portmap);
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
         }

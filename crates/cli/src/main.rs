@@ -9,6 +9,7 @@ mod control;
 mod endpoint;
 mod failure;
 mod logging;
+mod nat;
 mod operation;
 mod pump;
 mod record;

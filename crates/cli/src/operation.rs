@@ -6,7 +6,7 @@ use mesh::{Hashname, Link, LinkState, LinkTarget, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::command::{bench, discover, invite, link, links, ping, status};
+use crate::command::{bench, discover, invite, link, links, netcheck, ping, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::report::Report;
@@ -20,7 +20,9 @@ pub(crate) enum Request {
     Links(Option<args::LinksAction>),
     Invite(args::Invite),
     Invites(args::InvitesAction),
+    Share(args::ShareArgs),
     Discover(args::Discover),
+    Netcheck(args::Netcheck),
     Link(args::LinkArgs),
     Ping(args::Ping),
     Pipe(args::PipeEnd),
@@ -34,8 +36,12 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Links(None) => links::list(endpoint.known(), report).await,
         Request::Links(Some(action)) => report.report(endpoint.change_links(action)?).await,
         Request::Invite(options) => invite::perform(endpoint, options, report).await,
-        Request::Invites(action) => invite::change(endpoint.known(), action, report).await,
+        Request::Invites(action) => {
+            invite::change(endpoint.known(), Some(&endpoint.mesh), action, report).await
+        }
+        Request::Share(options) => invite::share(endpoint, options, report).await,
         Request::Discover(options) => discover::perform(endpoint, &options, report).await,
+        Request::Netcheck(options) => netcheck::perform(endpoint, &options, report).await,
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,

@@ -2,6 +2,8 @@
 
 mod invites;
 mod links;
+mod netcheck;
+mod ports;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
+pub(crate) use self::netcheck::{GatewayRecord, NetcheckRecord, SeenRecord, SocketRecord};
+pub(crate) use self::ports::PortMappingRecord;
 
 /// One line of output. In JSON the field `event` names the kind; `Display` is for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,10 @@ pub(crate) enum Record {
     },
     /// An invite, when it is issued or listed.
     Invite(InviteRecord),
+    /// A router gave us a URI to share.
+    RouterUri { hashname: String },
+    /// A peer whom we, as a router, gave a URI to share.
+    Session { handle: String, hashname: String },
     /// Somebody redeemed an invite.
     Invited { hashname: String },
     /// Invites were taken back.
@@ -67,6 +75,10 @@ pub(crate) enum Record {
         uri: String,
         links: usize,
     },
+    /// What the network lets through to us.
+    Netcheck(Box<NetcheckRecord>),
+    /// Which ports the gateway passes on.
+    PortMapping(PortMappingRecord),
     /// A known link.
     Known(KnownRecord),
     /// A known link was forgotten.

@@ -1,4 +1,4 @@
-//! TARGET: a URI, a link JSON, `@file` with either, a hashname, an alias, or a unique prefix of a known hashname.
+//! TARGET: a URI, `user@domain`, a link JSON, `@file` with either, a hashname, an alias, or a unique prefix of a known hashname.
 
 use std::fs::File;
 use std::io::Read as _;

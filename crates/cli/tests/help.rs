@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["links"],
     &["invite"],
     &["discover"],
+    &["netcheck"],
     &["link"],
     &["ping"],
     &["pipe"],

@@ -25,8 +25,8 @@ pub const MAX_HALF_OPEN_MESSAGES: usize = 4;
 /// Limit: bytes of one handshake packet; larger ones are dropped before any public-key work.
 pub const MAX_HANDSHAKE_PACKET: usize = 8192;
 
-/// Limit: address prefixes (/24 or /64) with a bucket of their own. At the limit the fullest
-/// (least recently busy) bucket makes room.
+/// Limit: sources (a /24, a /64, a connection, a router, a friend behind it) with a bucket of their
+/// own, of each kind. At the limit all that are full (not busy lately) make room, else the fullest.
 pub const MAX_STRANGER_PREFIXES: usize = 1024;
 
 /// Limit: keystream bytes a second that one /24 or /64 may cost us for packets that are cloaked more
@@ -50,6 +50,10 @@ pub const BASE_DATAGRAM: usize = 1200;
 
 /// Size of a datagram on paths that are proven to carry it, and on loopback at once, in bytes.
 pub const PROVEN_DATAGRAM: usize = 1400;
+
+/// Size of packets toward ends of our kind while every pipe is reliable, in bytes (links.md, "Packet
+/// size").
+pub const STREAM_PACKET: usize = 8 * 1024;
 
 /// How much public-key work strangers may cause (links.md, "Trust: silence is the default").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,9 @@ pub struct Config {
     /// Offer to cloak channel packets only at their head, the rest of which is uniform anyway
     /// (packets.md, `hc`). Handshakes are always cloaked in full.
     pub head_only_cloak: bool,
+    /// Datagrams of this system may leave in fragments. Then packets are of up to [`STREAM_PACKET`]
+    /// bytes while every pipe is reliable: what is under way when these break can go on by others.
+    pub fragments: bool,
 }
 
 impl Default for Config {
@@ -98,6 +105,7 @@ impl Default for Config {
             strangers: StrangerBudget::default(),
             compression: Compression::Cbor,
             head_only_cloak: true,
+            fragments: true,
         }
     }
 }

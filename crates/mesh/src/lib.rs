@@ -49,23 +49,39 @@
 //! | --- | --- | --- |
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
+//! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `stream` | yes | the stream channel |
+//! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; [`BuilderLookUpExt`] says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+mod look_ups;
+#[cfg(feature = "portmap")]
+mod mapping;
 mod transports;
 
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use look_ups::BuilderLookUpExt;
+#[cfg(feature = "portmap")]
+pub use mapping::BuilderPortMappingExt;
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
+#[cfg(feature = "portmap")]
+pub use telehash_portmap as portmap;
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve as resolve;
+#[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+pub use telehash_resolve::LookUps;
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
     ChannelId, ChannelReceiver, ChannelSender, ConnectOptions, Decision, DiscoverError, DownReason,
-    EndpointStats, Events, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel,
+    EndpointStats, Events, FindError, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel,
     IntoLinkTarget, InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget,
-    Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply, PipeStatus,
-    Resolver, SendError, Share, StateWatch, Stranger, StrangerBudget, TargetError, WaitError,
-    generate_identity, state,
+    MappedPort, Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply,
+    PipeStatus, PortMapper, PortMapping, Resolver, RouterSession, SendError, Share, ShareError,
+    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
 };
 #[cfg(feature = "jwt")]
 pub use telehash_runtime::{JwtKey, JwtKeyError, JwtPolicy, JwtRefusal};
@@ -77,8 +93,8 @@ pub use telehash_transport_tcp::TlsConfig;
 #[cfg(feature = "tcp")]
 pub use telehash_transport_tcp::{TcpConfig, TcpTransport};
 #[cfg(feature = "udp")]
-pub use telehash_transport_udp::{UdpConfig, UdpTransport};
-pub use telehash_uri::LinkUri;
+pub use telehash_transport_udp::{UdpConfig, UdpSupport, UdpTransport};
+pub use telehash_uri::{LinkUri, Secret as UriSecret};
 pub use transports::BuilderTransportExt;
 
 /// Describes an endpoint to be built, with every transport of the enabled features.
@@ -94,6 +110,10 @@ pub fn builder() -> Builder {
 
 /// What most programs need: `use mesh::prelude::*`.
 pub mod prelude {
+    #[cfg(any(feature = "dns", feature = "webfinger", feature = "jwks"))]
+    pub use crate::BuilderLookUpExt as _;
+    #[cfg(feature = "portmap")]
+    pub use crate::BuilderPortMappingExt as _;
     pub use crate::BuilderTransportExt as _;
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures::future::BoxFuture;
@@ -127,6 +127,8 @@ pub(crate) struct Door {
     version: AtomicU64,
     /// What the endpoint was last told.
     told: Mutex<Option<(u64, u64)>>,
+    /// Strangers may come with URIs: to a router that gave some out, or with the answer to one.
+    hears_uris: AtomicBool,
     deciding: Mutex<HashSet<Hashname>>,
 }
 
@@ -145,6 +147,7 @@ impl Door {
             allowed: RwLock::new(allowed),
             version: AtomicU64::new(0),
             told: Mutex::new(None),
+            hears_uris: AtomicBool::new(false),
             deciding: Mutex::default(),
         }
     }
@@ -173,6 +176,13 @@ impl Door {
         }
     }
 
+    /// From now on strangers that come with a URI are looked at.
+    pub(crate) fn hear_uris(&self) {
+        if !self.hears_uris.swap(true, Ordering::AcqRel) {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+    }
+
     /// Whether an invite lets anybody in.
     pub(crate) fn takes_invites(&self) -> bool {
         !matches!(self.policy, Accept::None)
@@ -189,16 +199,20 @@ impl Door {
         *told = Some(versions);
         Some(match &self.policy {
             Accept::All | Accept::Ask(_) => Welcome::Anyone,
-            Accept::None => Welcome::Only(self.allowed_set()),
+            Accept::None => self.expecting(self.allowed_set(), false),
             Accept::Known => {
                 let mut expected = self.allowed_set();
                 expected.extend(known.trusted());
-                match known.has_invites() {
-                    true => Welcome::Invited(expected),
-                    false => Welcome::Only(expected),
-                }
+                self.expecting(expected, known.has_invites())
             }
         })
+    }
+
+    fn expecting(&self, expected: BTreeSet<Hashname>, invited: bool) -> Welcome {
+        match invited || self.hears_uris.load(Ordering::Acquire) {
+            true => Welcome::Invited(expected),
+            false => Welcome::Only(expected),
+        }
     }
 
     /// Reserves a decision about this stranger, unless one is pending or too many are.
@@ -294,10 +308,15 @@ mod tests {
         assert!(matches!(door.news(&known), Some(Welcome::Only(_))));
         let secret = telehash_uri::Secret::from_bytes([7; 16]);
         let terms = telehash_uri::Terms::once_until(200);
-        known.issue_invite(100, secret, terms, None).unwrap();
+        let grant = crate::state::Grant::default();
+        known.issue_invite(100, secret, terms, grant).unwrap();
         assert!(matches!(door.news(&known), Some(Welcome::Invited(_))));
         known.revoke_invites("");
         assert!(matches!(door.news(&known), Some(Welcome::Only(_))));
+        door.hear_uris();
+        assert!(matches!(door.news(&known), Some(Welcome::Invited(_))));
+        door.hear_uris();
+        assert!(door.news(&known).is_none());
     }
 
     #[test]

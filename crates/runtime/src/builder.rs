@@ -27,6 +27,7 @@ use crate::error::BuildError;
 use crate::handler::{ChannelHandler, Handlers};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{MAX_LINKS, MAX_TRANSPORTS};
+use crate::mapping::PortMapper;
 use crate::mesh::Mesh;
 use crate::resolve::{FromKnownLinks, Resolver};
 use crate::shared::Shared;
@@ -34,6 +35,10 @@ use crate::state::{KnownLinks, StateDir, create_identity};
 
 /// A transport that is opened when the mesh is built.
 type Opening = BoxFuture<'static, Result<Arc<dyn Transport>, TransportError>>;
+
+/// Whether UDP sockets of this system send in fragments what is told to be sent so: elsewhere they
+/// refuse what is larger than the path carries.
+const FRAGMENTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Describes a mesh to be built; made by [`Mesh::builder`].
 #[must_use = "nothing happens until `build`"]
@@ -56,6 +61,7 @@ pub struct Builder {
     announce_interval: Duration,
     #[cfg(feature = "jwt")]
     jwt: Option<crate::jwt::JwtPolicy>,
+    port_mapper: Option<Box<dyn PortMapper>>,
 }
 
 impl Builder {
@@ -79,6 +85,7 @@ impl Builder {
             announce_interval: ANNOUNCE_INTERVAL,
             #[cfg(feature = "jwt")]
             jwt: None,
+            port_mapper: None,
         }
     }
 
@@ -236,6 +243,12 @@ impl Builder {
         self
     }
 
+    /// Has this keep our ports mapped at the gateway of the network. The facade brings one.
+    pub fn port_mapper(mut self, mapper: impl PortMapper) -> Self {
+        self.port_mapper = Some(Box::new(mapper));
+        self
+    }
+
     /// Opens the transports and starts the mesh. Call it inside a tokio runtime.
     ///
     /// Not cancel-safe in one respect: a new identity may have been written to the state directory.
@@ -333,6 +346,7 @@ impl Builder {
         self.config.transports = transports
             .map(|transport| convert::capabilities(&transport.capabilities(&anywhere())))
             .collect();
+        self.config.fragments = FRAGMENTS;
         let (hashname, keys) = (identity.hashname(), identity.keys().clone());
         let clock = Clock::new();
         let mut seed = [0; 32];
@@ -367,6 +381,7 @@ impl Builder {
             handlers: self.handlers,
             discovery,
             routing: Default::default(),
+            mappings: Default::default(),
             resolvers: self.resolvers,
             lifecycle: Lifecycle::new(runtime),
             path_config: self.path_config,
@@ -375,6 +390,9 @@ impl Builder {
         });
         shared.start();
         shared.use_known_routers();
+        if let Some(mapper) = self.port_mapper {
+            shared.start_mapper(mapper);
+        }
         tracing::debug!(me = %hashname.short(), transports = shared.ports.len(), "started");
         Mesh::new(shared)
     }

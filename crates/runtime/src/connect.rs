@@ -7,8 +7,8 @@ use futures::FutureExt as _;
 use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{
-    AcceptError, ConnectError, Endpoint, Incoming, Link, LinkKey, LinkOptions, PathSource, PipeId,
-    Ticket,
+    AcceptError, ConnectError, Endpoint, HandshakeMessage, Incoming, Link, LinkKey, LinkOptions,
+    PathSource, PipeId, Ticket,
 };
 
 use crate::accept::{Decision, Stranger, Verdict};
@@ -30,6 +30,8 @@ pub(crate) enum Guest {
         keys: KeySet,
         /// The router.
         router: Hashname,
+        /// What our handshakes say to it.
+        saying: Vec<HandshakeMessage>,
     },
 }
 
@@ -39,6 +41,19 @@ impl Shared {
         self: &Arc<Self>,
         target: &LinkJson,
         credentials: Credentials,
+    ) -> Result<Arc<LinkDriver>, LinkError> {
+        self.connect_with(target, |driver| {
+            if !credentials.is_empty() {
+                self.present(driver, credentials);
+            }
+        })
+    }
+
+    /// The same; `prepare` sees the link before its paths are dialled.
+    pub(crate) fn connect_with(
+        self: &Arc<Self>,
+        target: &LinkJson,
+        prepare: impl FnOnce(&Arc<LinkDriver>),
     ) -> Result<Arc<LinkDriver>, LinkError> {
         self.follow_clock();
         let driver = match self.link_by_name(&target.hashname) {
@@ -51,9 +66,7 @@ impl Shared {
         if !paths.is_empty() {
             driver.set_targets(&paths);
         }
-        if !credentials.is_empty() {
-            self.present(&driver, credentials);
-        }
+        prepare(&driver);
         self.dial(&driver, paths, PathSource::Dialed);
         Ok(driver)
     }
@@ -137,9 +150,12 @@ impl Shared {
 
     /// A stranger proved its identity: let it in, ask about it, or leave it without an answer.
     pub(crate) fn meet(self: &Arc<Self>, incoming: Incoming) {
+        if self.is_followed(&incoming) {
+            return;
+        }
         // Before an invite is spent.
         let passes = self.passes_jwt(incoming.hashname, Some(&incoming.round));
-        let invited = passes && self.is_invited(&incoming);
+        let invited = passes && (self.is_invited(&incoming) || self.comes_by_session(&incoming));
         let Incoming {
             hashname,
             keys,
@@ -154,7 +170,13 @@ impl Shared {
             return self.turn_away(hashname, &guest);
         }
         if invited {
-            return self.admit(hashname, guest);
+            let shared = self.clone();
+            // Should we be killed now, its invite is either spent and it is known, or it was told
+            // nothing.
+            return self.spawn(async move {
+                shared.save().await;
+                shared.admit(hashname, guest);
+            });
         }
         let stranger = Stranger {
             hashname,
@@ -192,7 +214,7 @@ impl Shared {
         }
     }
 
-    fn admit(self: &Arc<Self>, hashname: Hashname, guest: Guest) {
+    pub(crate) fn admit(self: &Arc<Self>, hashname: Hashname, guest: Guest) {
         if self.make_room().is_err() {
             return self.turn_away(hashname, &guest);
         }
@@ -215,11 +237,17 @@ impl Shared {
                 Err(AcceptError::AlreadyLinked(_) | AcceptError::Expired) => {}
                 Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
             },
-            Guest::Introduced { keys, router } => match endpoint.connect(now, &keys, options) {
+            Guest::Introduced {
+                keys,
+                router,
+                saying,
+            } => match endpoint.connect(now, &keys, options) {
                 Ok((key, link)) => {
                     let driver = self.add_link(endpoint, key, link, false);
                     let _ = driver.run(self, |core, now| {
                         core.introduced = true;
+                        // One short message is always possible.
+                        let _ = core.link.set_beside(saying);
                         let pipe = PipeId::router(router);
                         core.link.add_path(now, pipe, PathSource::Dialed);
                     });

@@ -21,6 +21,8 @@ pub struct ConnectOptions {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credentials {
     invite: Option<Secret>,
+    /// A `uri` message for a router, or for whoever presented a URI of ours.
+    saying: Option<HandshakeMessage>,
     jwt: Option<Token>,
 }
 
@@ -47,7 +49,11 @@ impl ConnectOptions {
             return Err(LinkError::JwtTooLong { len });
         }
         let jwt = self.jwt;
-        Ok(Credentials { invite, jwt })
+        Ok(Credentials {
+            invite,
+            saying: None,
+            jwt,
+        })
     }
 }
 
@@ -56,14 +62,30 @@ impl Credentials {
         self.invite.is_none() && self.jwt.is_none()
     }
 
-    pub(crate) fn has_invite(&self) -> bool {
-        self.invite.is_some()
+    /// This message and nothing else.
+    pub(crate) fn saying(message: HandshakeMessage) -> Self {
+        Self {
+            saying: Some(message),
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is something that a link which is up has yet to say.
+    pub(crate) fn is_said_once(&self) -> bool {
+        self.invite.is_some() || self.saying.is_some()
     }
 
     /// Takes over what the other one has.
     pub(crate) fn update(&mut self, newer: Self) {
         self.invite = newer.invite.or(self.invite.take());
+        self.saying = newer.saying.or(self.saying.take());
         self.jwt = newer.jwt.or(self.jwt.take());
+    }
+
+    /// The link is up: what is left to say should it have to come up again.
+    pub(crate) fn come_up(&mut self) -> Vec<HandshakeMessage> {
+        self.saying = None;
+        self.messages()
     }
 
     /// An invite is for once. Whether there was one.
@@ -71,15 +93,16 @@ impl Credentials {
         self.invite.take().is_some()
     }
 
-    /// As messages: two at most, and each of them short enough for a handshake.
+    /// As messages: a `uri` and a `jwt` at most, and each of them short enough for a handshake.
     pub(crate) fn messages(&self) -> Vec<HandshakeMessage> {
         let invite = self.invite.as_ref().map(uri_message);
+        let uri = self.saying.clone().or(invite);
         let jwt = self.jwt.as_ref().map(|token| {
             let mut message = HandshakeMessage::new(Kind::Jwt, 1);
             message.body = token.0.as_bytes().to_vec();
             message
         });
-        invite.into_iter().chain(jwt).collect()
+        uri.into_iter().chain(jwt).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use telehash_transport::TransportError;
 use telehash_uri::UriError;
 use thiserror::Error;
 
+use crate::resolve::FindError;
 use crate::state::{KnownLinkError, StateError};
 
 /// Why a mesh could not be built. All are local.
@@ -82,6 +83,11 @@ pub enum TargetError {
     /// A URI of which nothing says whose it is.
     #[error("the URI holds no keys, so nothing says whose it is; ask for a new one")]
     UriWithoutKeys,
+    /// A URI without keys that names a domain, and no resolver that knows of domains.
+    #[error(
+        "the URI holds no keys, and nothing here looks up whose its domain is; ask for a URI with keys"
+    )]
+    NoLookUps,
     /// Neither of these, and nobody is known by that name.
     #[error(transparent)]
     Name(#[from] KnownLinkError),
@@ -108,6 +114,38 @@ pub enum InviteError {
     Randomness(getrandom::Error),
 }
 
+/// Why no URI can be shared that leads through a router. Local, all of them.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ShareError {
+    /// No router that gives us URIs.
+    #[error(
+        "no router gave this endpoint a URI to share: link to one that routes for it, with \
+         `use_router`, and wait until it is up"
+    )]
+    NoRouter,
+    /// This one does not.
+    #[error(
+        "{} gave this endpoint no URI to share: it is not linked, or does not route for it",
+        .0.short()
+    )]
+    NotFromRouter(Hashname),
+    /// As for an invite.
+    #[error(transparent)]
+    Invite(#[from] InviteError),
+    /// The router's URI has no room for a fragment.
+    #[error("no fragment fits into the URI of the router: {0}")]
+    Uri(#[from] telehash_uri::BuildError),
+}
+
+const fn why_not_shared(linked: &bool) -> &'static str {
+    if *linked {
+        "it may be spent, expired or revoked, or whoever shared it may be down"
+    } else {
+        "its router did not answer, and may be down, or have revoked it"
+    }
+}
+
 /// Why there is no link to a target.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -115,6 +153,9 @@ pub enum LinkError {
     /// The target cannot be understood.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Nobody could be found at the target's domain.
+    #[error("{0}; ask whoever it is for a URI with keys")]
+    NobodyFound(FindError),
     /// The target is this endpoint.
     #[error("that is this endpoint's own hashname: it cannot link to itself")]
     OwnHashname,
@@ -132,6 +173,24 @@ pub enum LinkError {
         hashname: Hashname,
         /// How many routers were asked.
         routers: usize,
+    },
+    /// Whoever shared a URI did not answer through its router.
+    #[error(
+        "nobody answered for this URI within {} s: {}; ask for a new one",
+        crate::limits::SEEK_TIMEOUT.as_secs(),
+        why_not_shared(.linked)
+    )]
+    NotShared {
+        /// The router.
+        router: Hashname,
+        /// Whether the router let us in.
+        linked: bool,
+    },
+    /// Too many URIs wait for answers.
+    #[error("{limit} URIs wait for answers already; try again when one has answered")]
+    TooManyUris {
+        /// [`MAX_FOLLOWED_URIS`](crate::limits::MAX_FOLLOWED_URIS).
+        limit: usize,
     },
     /// The key that both must use is missing.
     #[error(

@@ -11,6 +11,7 @@ use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, LinkState};
 
 use crate::limits::EVENT_CAPACITY;
+use crate::mapping::PortMapping;
 
 /// News of a mesh; see [`Mesh::events`](crate::Mesh::events).
 #[derive(Clone, Debug, PartialEq)]
@@ -58,9 +59,14 @@ pub enum MeshEvent {
         /// What was wrong.
         reason: crate::jwt::JwtRefusal,
     },
-    /// Somebody redeemed an invite of ours, and is a known and trusted link now.
+    /// Somebody redeemed an invite or a shared URI of ours, and is a known and trusted link now.
     InviteRedeemed {
         /// Who it was.
+        hashname: Hashname,
+    },
+    /// A router gave us another URI to share; see [`Mesh::share_uri`](crate::Mesh::share_uri).
+    RouterUri {
+        /// The router.
         hashname: Hashname,
     },
     /// The peer opened a channel and a handler took it over.
@@ -119,6 +125,8 @@ pub enum MeshEvent {
         /// Where its announcements came from, the latest first.
         paths: Vec<Path>,
     },
+    /// Other ports are mapped at the gateway than before, or none are for another reason.
+    PortMapping(PortMapping),
     /// A transport stopped working; links over it go down unless they have other pipes.
     TransportFailed {
         /// Name of the transport.

@@ -16,7 +16,7 @@ use crate::events::MeshEvent;
 use crate::limits::{MAX_GUESSERS, MAX_WRONG_INVITES, WRONG_INVITES_PERIOD};
 use crate::mesh::Mesh;
 use crate::shared::Shared;
-use crate::state::Trust;
+use crate::state::{Grant, Trust};
 
 /// How long an invite is good unless it says otherwise.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -86,21 +86,41 @@ impl Mesh {
         if !shared.door.takes_invites() {
             return Err(InviteError::NobodyAccepted);
         }
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(InviteError::Randomness)?;
-        let secret = Secret::from_bytes(bytes);
+        let secret = new_secret()?;
         let uri = self.uri().with_invite(&secret)?;
-        let unix = shared.clock.unix().as_secs();
-        let terms = Terms::once_until(unix.saturating_add(options.lifetime.as_secs()));
-        let terms = terms.uses(Some(options.uses));
-        shared
-            .known
-            .issue_invite(unix, secret, terms, options.alias)?;
+        shared.give_out(secret, options, None)?;
         Ok(uri)
     }
 }
 
+/// A secret that nobody has.
+pub(crate) fn new_secret() -> Result<Secret, InviteError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(InviteError::Randomness)?;
+    Ok(Secret::from_bytes(bytes))
+}
+
 impl Shared {
+    /// Has a secret be good from now on: as an invite, or as a URI that leads through a router.
+    pub(crate) fn give_out(
+        &self,
+        secret: Secret,
+        options: InviteOptions,
+        through: Option<Hashname>,
+    ) -> Result<(), InviteError> {
+        let InviteOptions {
+            lifetime,
+            uses,
+            alias,
+        } = options;
+        let unix = self.clock.unix().as_secs();
+        let terms = Terms::once_until(unix.saturating_add(lifetime.as_secs()));
+        let grant = Grant { alias, through };
+        Ok(self
+            .known
+            .issue_invite(unix, secret, terms.uses(Some(uses)), grant)?)
+    }
+
     /// Whether a stranger was invited; if so it is a known and trusted link now.
     pub(crate) fn is_invited(&self, incoming: &Incoming) -> bool {
         let path = self.path_of(incoming.pipe);
@@ -142,9 +162,9 @@ impl Shared {
         true
     }
 
-    /// Has the handshakes of a link carry an invite, a token, or both.
+    /// Has the handshakes of a link carry an invite, a token, a message, or all of them.
     pub(crate) fn present(self: &Arc<Self>, driver: &Arc<LinkDriver>, newer: Credentials) {
-        let invited = newer.has_invite();
+        let is_said_once = newer.is_said_once();
         let messages = {
             let mut credentials = driver.credentials();
             credentials.update(newer);
@@ -153,7 +173,7 @@ impl Shared {
         let _ = driver.run(self, |core, now| {
             // Two messages of bounded length are always possible.
             let _ = core.link.set_beside(messages);
-            if invited && core.link.state() == LinkState::Up {
+            if is_said_once && core.link.state() == LinkState::Up {
                 self.keep_issuer(driver, core.link.keys());
                 // Its next round says it.
                 core.link.network_changed(now);
@@ -178,22 +198,29 @@ impl Shared {
 
 /// `{"type":"uri","uri":"link:///?inv=…"}`: no more of the URI than its secret.
 pub(crate) fn uri_message(secret: &Secret) -> HandshakeMessage {
-    let mut message = HandshakeMessage::new(Kind::Uri, 1);
     let uri = LinkUri::new().with_invite(secret);
-    let uri = uri.expect("a URI with nothing but an invite is short");
+    saying(&uri.expect("a URI with nothing but an invite is short"))
+}
+
+/// The `uri` message with this URI.
+pub(crate) fn saying(uri: &LinkUri) -> HandshakeMessage {
+    let mut message = HandshakeMessage::new(Kind::Uri, 1);
     message.extra.insert("uri".into(), uri.to_string().into());
     message
 }
 
-fn uri_of(round: &MessageSet) -> Option<&HandshakeMessage> {
+pub(crate) fn uri_of(round: &MessageSet) -> Option<&HandshakeMessage> {
     let mut messages = round.messages().iter();
     messages.find(|message| message.kind == Kind::Uri)
 }
 
+/// The URI in a `uri` message, if it is one.
+pub(crate) fn said_in(message: &HandshakeMessage) -> Option<LinkUri> {
+    LinkUri::parse_strict(message.extra.get("uri")?.as_str()?).ok()
+}
+
 fn secret_in(message: &HandshakeMessage) -> Option<Secret> {
-    LinkUri::parse_strict(message.extra.get("uri")?.as_str()?)
-        .ok()?
-        .invite()
+    said_in(message)?.invite()
 }
 
 /// Who presented invites that were not good. To present the same one again is no further guess.

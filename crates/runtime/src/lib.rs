@@ -82,6 +82,7 @@ mod jwt;
 mod lifecycle;
 pub mod limits;
 mod link;
+mod mapping;
 mod mesh;
 mod ping;
 mod resolve;
@@ -106,15 +107,17 @@ pub use self::{
     credentials::ConnectOptions,
     discovery::Announcing,
     error::{
-        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, TargetError,
-        WaitError,
+        BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, ShareError,
+        TargetError, WaitError,
     },
     events::{Events, MeshEvent},
     handler::{ChannelHandler, HandlerError, HandlerOutcome},
     invite::InviteOptions,
     link::{Link, PipeStatus, StateWatch},
+    mapping::{MappedPort, PortMapper, PortMapping, Surroundings},
     mesh::{Mesh, MeshStats},
     ping::PingReply,
-    resolve::Resolver,
+    resolve::{FindError, Resolver},
+    routing::RouterSession,
     target::{IntoLinkTarget, LinkTarget},
 };

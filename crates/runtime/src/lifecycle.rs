@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::discovery;
 use crate::driver;
 use crate::events::MeshEvent;
-use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY};
+use crate::limits::{DRAIN_TIMEOUT, SAVE_DELAY, SAVE_RETRY};
 use crate::shared::Shared;
 use crate::watch::watch_network;
 
@@ -73,6 +74,10 @@ impl Lifecycle {
     pub(crate) fn posting(&self) -> Posting<'_> {
         self.posting.fetch_add(1, Ordering::Relaxed);
         Posting(&self.posting)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.spawn(task)
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -196,8 +201,8 @@ impl Shared {
         }
     }
 
-    /// Writes the known links, if there is a state directory.
-    async fn save(self: &Arc<Self>) {
+    /// Writes the known links, if there is a state directory. Whether nothing is left to be written.
+    pub(crate) async fn save(self: &Arc<Self>) -> bool {
         let shared = self.clone();
         let saved = tokio::task::spawn_blocking(move || {
             let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,12 +210,14 @@ impl Shared {
                 .as_ref()
                 .map_or(Ok(()), |state| state.save_links(&shared.known))
         });
-        if let Ok(Err(error)) = saved.await {
-            tracing::warn!(%error, "known links not saved");
-            self.events.publish(MeshEvent::StateNotSaved {
-                error: error.to_string(),
-            });
-        }
+        let Ok(Err(error)) = saved.await else {
+            return true;
+        };
+        tracing::warn!(%error, "known links not saved");
+        self.events.publish(MeshEvent::StateNotSaved {
+            error: error.to_string(),
+        });
+        false
     }
 }
 
@@ -226,6 +233,7 @@ async fn supervise(shared: Arc<Shared>) {
         shared.close_link(&link);
     }
     let _ = timeout(DRAIN_TIMEOUT, shared.posted()).await;
+    shared.mapper_over().await;
     shared.close_transports().await;
     lifecycle.advance(Phase::Stopped);
     shared.save().await;
@@ -241,7 +249,8 @@ async fn supervise(shared: Arc<Shared>) {
     lifecycle.advance(Phase::Closed);
 }
 
-/// Writes changes of known links after they had a little time to collect.
+/// Writes changes of known links after they had a little time to collect, and again if that fails: a
+/// full disk may have room later.
 async fn save_changes(shared: Arc<Shared>) {
     if shared
         .state
@@ -254,6 +263,8 @@ async fn save_changes(shared: Arc<Shared>) {
     loop {
         shared.known.changed().await;
         tokio::time::sleep(SAVE_DELAY).await;
-        shared.save().await;
+        while !shared.save().await {
+            tokio::time::sleep(SAVE_RETRY).await;
+        }
     }
 }

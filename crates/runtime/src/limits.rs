@@ -78,8 +78,14 @@ pub const MAX_KNOWN_LINKS: usize = 65_536;
 /// Endpoints that are not known links, whose highest `at` is remembered; the lowest makes room.
 pub const MAX_REMEMBERED_AT: usize = 4096;
 
-/// Invites that are neither spent nor expired; at the limit the one that expires first makes room.
+/// Invites and shared URIs that are neither spent nor expired; at the limit the one that expires first makes room.
 pub const MAX_INVITES: usize = 64;
+
+/// URIs of routers that we may share; at the limit those of further routers are ignored.
+pub const MAX_ROUTER_URIS: usize = 64;
+
+/// URIs through routers whose answers are waited for at once; one more fails.
+pub const MAX_FOLLOWED_URIS: usize = 64;
 
 /// Wrong invites that one endpoint may present within [`WRONG_INVITES_PERIOD`]; beyond that its
 /// invites are not looked at.
@@ -110,3 +116,6 @@ pub const MAX_ALIAS: usize = 64;
 
 /// How long changes of known links collect before they are written. Closing writes at once.
 pub const SAVE_DELAY: Duration = Duration::from_millis(500);
+
+/// How long after known links could not be written it is tried again.
+pub const SAVE_RETRY: Duration = Duration::from_secs(10);

@@ -198,6 +198,12 @@ impl Link {
             .unwrap_or_default()
     }
 
+    /// Where the peer sees us, by UDP, the latest of each family. Nobody but the peer vouches for it.
+    #[must_use]
+    pub fn seen_as(&self) -> Vec<Path> {
+        self.driver.seen_as()
+    }
+
     /// Its pipes; none once closed.
     #[must_use]
     pub fn pipes(&self) -> Vec<PipeStatus> {
@@ -245,6 +251,9 @@ impl Link {
     pub fn router(&self, on: bool) {
         let hashname = self.hashname();
         self.shared.endpoint().router_policy().serve(hashname, on);
+        if on {
+            self.shared.tell_paths_to(&hashname);
+        }
     }
 
     /// Counters since the link was made; zeros once closed.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{EndpointStats, LinkState};
 use telehash_uri::limits::MAX_URI_PATHS;
-use telehash_uri::{Host, LinkUri};
+use telehash_uri::{Fragment, LinkUri, Secret};
 
 use crate::builder::Builder;
 use crate::credentials::ConnectOptions;
@@ -16,9 +17,10 @@ use crate::discovery::{self, Announcing};
 use crate::error::{DiscoverError, LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
 use crate::handler::ChannelHandler;
-use crate::hosts::addresses_of;
+use crate::hosts::paths_of_host;
 use crate::lifecycle::Phase;
 use crate::link::Link;
+use crate::mapping::PortMapping;
 use crate::resolve;
 use crate::shared::Shared;
 use crate::state::KnownLinks;
@@ -55,6 +57,15 @@ pub struct MeshStats {
     pub links_up: usize,
     /// What the endpoint counted.
     pub endpoint: EndpointStats,
+}
+
+/// What a target comes to.
+struct Found {
+    link: LinkJson,
+    /// That it holds.
+    invite: Option<Secret>,
+    /// It leads through the one of `link`, a router, to whoever shared this.
+    share: Option<(LinkUri, Fragment)>,
 }
 
 impl Mesh {
@@ -116,6 +127,9 @@ impl Mesh {
     /// and this completes once it answers, within
     /// [`SEEK_TIMEOUT`](crate::limits::SEEK_TIMEOUT).
     ///
+    /// A URI that [leads through a router](Self::share_uri) has that one reach whoever shared it, and
+    /// completes once an answer proves to be of that one, within the same time.
+    ///
     /// Cancel-safe: if the future is dropped, there may be a link already, and nothing else.
     ///
     /// # Errors
@@ -148,33 +162,74 @@ impl Mesh {
         to: impl IntoLinkTarget,
         options: ConnectOptions,
     ) -> Result<Link, LinkError> {
-        let target = to.into_link_target()?;
+        let Found {
+            mut link,
+            invite,
+            share,
+        } = self.resolved(to.into_link_target()?).await?;
         let shared = self.shared();
-        let mut invite = None;
-        let mut link = match target {
-            LinkTarget::Link(link) => link,
-            LinkTarget::Name(name) => {
-                LinkJson::named(shared.known.find(&name).map_err(TargetError::from)?)
+        if let Some((uri, fragment)) = share {
+            link = shared.follow(&link, &uri, fragment).await?;
+            if link.hashname == shared.hashname {
+                return Err(LinkError::OwnHashname);
             }
-            LinkTarget::Uri { mut link, uri } => {
-                if let Some(Host::Domain(name)) = uri.host() {
-                    for ip in addresses_of(name, uri.port()).await {
-                        link.paths.extend(uri.paths_at(ip));
-                    }
-                }
-                invite = uri.invite();
-                link
-            }
-        };
-        if link.hashname == shared.hashname {
-            return Err(LinkError::OwnHashname);
+            resolve::complete(&mut link, &shared.resolvers).await;
         }
-        resolve::complete(&mut link, &shared.resolvers).await;
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
         let driver = shared.connect(&link, options.credentials(invite)?)?;
         Ok(Link::new(shared.clone(), driver))
+    }
+
+    /// What is known of a target, or can be found out without linking to it: who it is, its keys and
+    /// its paths, as far as resolvers know them. Routers are not asked: of a URI that leads through one,
+    /// this tells of the router.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The target cannot be understood or found, or is ourselves; see [`LinkError`].
+    pub async fn resolve(&self, to: impl IntoLinkTarget) -> Result<LinkJson, LinkError> {
+        Ok(self.resolved(to.into_link_target()?).await?.link)
+    }
+
+    /// A target with whatever resolvers add.
+    async fn resolved(&self, target: LinkTarget) -> Result<Found, LinkError> {
+        let shared = self.shared();
+        let mut share = None;
+        let (mut link, uri, invite, domain) = match target {
+            LinkTarget::Link(link) => (link, None, None, None),
+            LinkTarget::Name(name) => {
+                let hashname = shared.known.find(&name).map_err(TargetError::from)?;
+                (LinkJson::named(hashname), None, None, None)
+            }
+            LinkTarget::Uri { link, uri } => {
+                share = uri.share().ok().flatten();
+                let invite = uri.invite().filter(|_| share.is_none());
+                (link, Some(uri), invite, None)
+            }
+            LinkTarget::Domain(domain) => {
+                let (link, uri) = resolve::find(&domain, &shared.resolvers).await?;
+                (link, uri, None, Some(domain))
+            }
+        };
+        if let Some(uri) = &uri {
+            link.paths.extend(paths_of_host(uri).await);
+        }
+        if link.hashname == shared.hashname {
+            return Err(LinkError::OwnHashname);
+        }
+        resolve::complete(&mut link, &shared.resolvers).await;
+        // Whose it is was said, but not where: the domain itself is the place to try.
+        if let Some(domain) = domain.filter(|_| link.paths.is_empty()) {
+            link.paths = paths_of_host(&domain).await;
+        }
+        Ok(Found {
+            link,
+            invite,
+            share: uri.zip(share),
+        })
     }
 
     /// Links to a router and uses it for everybody from now on: to reach those whose own paths do not
@@ -210,12 +265,16 @@ impl Mesh {
     /// how much, and can neither read nor alter it.
     pub fn router(&self, on: bool) {
         self.shared().endpoint().router_policy().everyone = on;
+        if on {
+            self.shared().tell_paths();
+        }
     }
 
     /// Asks `decide` about each request to route that is not helped anyway: whether the first may be
     /// helped to reach the second. Both directions of a link are requests of their own.
     ///
-    /// It is called while packets wait, so it has to be quick, and may not call the mesh.
+    /// It is called while packets wait, so it has to be quick, and may not call the mesh. If it panics
+    /// the request is not helped.
     ///
     /// ```no_run
     /// # fn example(mesh: &telehash_runtime::Mesh, team: std::collections::BTreeSet<telehash_hashname::Hashname>) {
@@ -223,6 +282,15 @@ impl Mesh {
     /// # }
     /// ```
     pub fn on_route(&self, decide: impl Fn(&Hashname, &Hashname) -> bool + Send + Sync + 'static) {
+        let decide = move |from: &Hashname, to: &Hashname| {
+            // What concerns one request is contained there: other packets wait behind it.
+            let decided = catch_unwind(AssertUnwindSafe(|| decide(from, to)));
+            decided.unwrap_or_else(|_panic| {
+                let (from, to) = (from.short(), to.short());
+                tracing::error!(%from, %to, "a fault in the decision about a request refused it");
+                false
+            })
+        };
         self.shared().endpoint().router_policy().decide_by(decide);
     }
 
@@ -390,6 +458,13 @@ impl Mesh {
     /// look ourselves every few seconds; a program that is told by its system knows sooner.
     pub fn network_changed(&self) {
         self.shared().network_changed();
+    }
+
+    /// Which of our ports are mapped at the gateway; `None` unless a mapper was asked for
+    /// ([`Builder::port_mapper`](crate::Builder::port_mapper)).
+    #[must_use]
+    pub fn port_mapping(&self) -> Option<PortMapping> {
+        self.shared().port_mapping()
     }
 
     /// Counters and present figures.

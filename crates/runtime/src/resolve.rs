@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use telehash_hashname::{Hashname, LinkJson};
+use telehash_uri::LinkUri;
 
+use crate::error::{LinkError, TargetError};
 use crate::state::KnownLinks;
+use crate::target::LinkTarget;
 
 /// Finds out how to reach an endpoint: known links, and whatever the application adds with
 /// [`Builder::resolver`](crate::Builder::resolver).
 ///
 /// The mesh asks its resolvers in order, known links first, when keys or paths are missing. What
-/// they say is verified: keys must add up to the hashname.
+/// they say of a hashname is verified: keys must add up to it. Of a domain they say whose it is, and the
+/// mesh takes their word.
 #[async_trait]
 pub trait Resolver: Send + Sync + 'static {
     /// Short name, for logs.
@@ -22,6 +26,46 @@ pub trait Resolver: Send + Sync + 'static {
     ///
     /// Cancel-safe, or at least harmless when given up.
     async fn resolve(&self, hashname: &Hashname) -> Option<LinkJson>;
+
+    /// Whose the domain is, or the user's there, that a URI without keys names: a target with keys.
+    /// `None` from a resolver that knows nothing of domains, as by default. Bound your own time.
+    ///
+    /// Cancel-safe, or at least harmless when given up.
+    ///
+    /// # Errors
+    /// Why that cannot be found out, as a sentence for whoever asked.
+    async fn find(&self, uri: &LinkUri) -> Result<Option<LinkTarget>, FindError> {
+        let _ = uri;
+        Ok(None)
+    }
+}
+
+/// Why a [`Resolver`] cannot find out whose a domain is.
+pub type FindError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the first resolver that knows says of a domain. An invite does not count: it would come from
+/// whoever answers for the domain, and not from the one who asks.
+pub(crate) async fn find(
+    uri: &LinkUri,
+    resolvers: &[Arc<dyn Resolver>],
+) -> Result<(LinkJson, Option<LinkUri>), LinkError> {
+    let mut first_error = None;
+    for resolver in resolvers {
+        let name = resolver.name();
+        match resolver.find(uri).await {
+            Ok(Some(LinkTarget::Link(link))) if !link.keys.is_empty() => return Ok((link, None)),
+            Ok(Some(LinkTarget::Uri { link, uri })) => return Ok((link, Some(uri))),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(resolver = name, %error, "not found");
+                first_error = first_error.or(Some(error));
+            }
+        }
+    }
+    Err(match first_error {
+        Some(error) => LinkError::NobodyFound(error),
+        None => TargetError::NoLookUps.into(),
+    })
 }
 
 /// Looks among the known links.

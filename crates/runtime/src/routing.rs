@@ -1,9 +1,12 @@
 //! Routers: those that reach others for us, and what we do as one (channel-types.md, "peer,
 //! connect").
 
+mod follow;
 mod reflexive;
 mod requests;
 mod seek;
+mod share;
+mod uris;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,13 +18,20 @@ use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::shared::Shared;
 
+use self::follow::Followed;
 pub(crate) use self::requests::concerns;
+use self::share::Presentations;
+pub use self::uris::RouterSession;
+use self::uris::RouterUris;
 
 /// The routers that we use.
 #[derive(Debug, Default)]
 pub(crate) struct Routing {
     /// For everybody, and told to peers as a way to us.
     defaults: RwLock<BTreeSet<Hashname>>,
+    uris: RouterUris,
+    presentations: Presentations,
+    followed: Followed,
 }
 
 impl Routing {
@@ -147,13 +157,17 @@ impl Shared {
     }
 
     /// Tells every peer how we may be reached now.
-    pub(super) fn tell_paths(self: &Arc<Self>) {
+    pub(crate) fn tell_paths(self: &Arc<Self>) {
         for driver in self.links() {
-            let _ = driver.run(self, |core, now| {
-                if core.link.state() == LinkState::Up {
-                    core.paths.announce(now, &mut core.link, &**self);
-                }
-            });
+            self.announce_on(&driver);
         }
+    }
+
+    fn announce_on(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
+        let _ = driver.run(self, |core, now| {
+            if core.link.state() == LinkState::Up {
+                core.paths.announce(now, &mut core.link, &**self);
+            }
+        });
     }
 }

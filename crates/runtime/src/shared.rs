@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use telehash_channel_path::{PathConfig, Whereabouts};
+use telehash_channel_path::{PathConfig, RouterUri, Whereabouts};
 use telehash_hashname::{Hashname, KeySet, Path};
 use telehash_link::{DownReason, Endpoint, LinkKey, LinkState, PipeId, TransportId};
 use telehash_transport::Transport;
@@ -17,6 +17,7 @@ use crate::events::{EventHub, MeshEvent};
 use crate::handler::Handlers;
 use crate::invite::Guesses;
 use crate::lifecycle::Lifecycle;
+use crate::mapping::Mappings;
 use crate::resolve::Resolver;
 use crate::routing::Routing;
 use crate::state::{KnownLinks, StateDir};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) handlers: Handlers,
     pub(crate) discovery: Discovery,
     pub(crate) routing: Routing,
+    pub(crate) mappings: Mappings,
     pub(crate) resolvers: Vec<Arc<dyn Resolver>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) path_config: PathConfig,
@@ -214,8 +216,29 @@ impl Shared {
         }
     }
 
+    /// Where our transports listen.
+    pub(crate) fn direct_paths(&self) -> Vec<Path> {
+        let transports = self.ports.iter().filter_map(|port| port.transport());
+        transports
+            .flat_map(|transport| transport.local_paths())
+            .collect()
+    }
+
+    /// How we may be reached without a mapping at the gateway.
+    pub(crate) fn unmapped_paths(&self) -> Vec<Path> {
+        let mut paths = self.direct_paths();
+        for path in self.reflexive_paths() {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths.extend(self.router_paths());
+        paths
+    }
+
     /// The addresses of this host changed, or it woke up.
     pub(crate) fn network_changed(self: &Arc<Self>) {
+        self.mappings.network_changed();
         for driver in self.links() {
             let _ = driver.run(self, |core, now| {
                 core.link.network_changed(now);
@@ -254,16 +277,18 @@ impl Shared {
 
 impl Whereabouts for Shared {
     fn local_paths(&self) -> Vec<Path> {
-        let transports = self.ports.iter().filter_map(|port| port.transport());
-        let direct = transports.flat_map(|transport| transport.local_paths());
-        let mut paths: Vec<Path> = direct.collect();
-        for path in self.reflexive_paths() {
+        // The mapped ones first: for most of the world they are the only ones, and a URI has room for few.
+        let mut paths = self.mapped_paths();
+        for path in self.unmapped_paths() {
             if !paths.contains(&path) {
                 paths.push(path);
             }
         }
-        paths.extend(self.router_paths());
         paths
+    }
+
+    fn uri_for(&self, peer: &Hashname) -> Option<RouterUri> {
+        self.router_uri_for(peer)
     }
 
     fn path_of(&self, pipe: PipeId) -> Option<Path> {

@@ -13,19 +13,23 @@ use crate::error::TargetError;
 pub enum LinkTarget {
     /// Who it is, and whatever keys and paths are known.
     Link(LinkJson),
-    /// The same, and a URI that says more: a host whose name leads to further paths, or an invite.
+    /// The same, and a URI that says more: a host whose name leads to further paths, an invite, or
+    /// a fragment that says who shares it, and then the link is the router's.
     Uri {
         /// Who it is, and the paths that need no look-up.
         link: LinkJson,
         /// The URI.
         uri: LinkUri,
     },
+    /// A URI without keys whose host is a name: somebody has to say whose it is. A
+    /// [`Resolver`](crate::Resolver) finds that out.
+    Domain(LinkUri),
     /// What a known link is called, or the beginning of its hashname.
     Name(String),
 }
 
-/// What [`Mesh::link`](crate::Mesh::link) takes: text (a URI, a link JSON, a hashname, a known
-/// link's alias or the beginning of its hashname), any of these parsed, or keys and paths.
+/// What [`Mesh::link`](crate::Mesh::link) takes: text (a URI, `user@domain`, a link JSON, a hashname, a
+/// known link's alias or the beginning of its hashname), any of these parsed, or keys and paths.
 ///
 /// ```
 /// use telehash_runtime::{IntoLinkTarget, LinkTarget};
@@ -35,6 +39,7 @@ pub enum LinkTarget {
 /// let json = format!(r#"{{"hashname":"{name}","paths":[]}}"#);
 /// assert!(matches!(json.into_link_target()?, LinkTarget::Link(_)));
 /// assert!(matches!("home".into_link_target()?, LinkTarget::Name(_)));
+/// assert!(matches!("ann@example.org".into_link_target()?, LinkTarget::Domain(_)));
 /// # Ok::<(), telehash_runtime::TargetError>(())
 /// ```
 pub trait IntoLinkTarget {
@@ -54,11 +59,10 @@ impl FromStr for LinkTarget {
             return Ok(Self::Link(LinkJson::parse(text)?));
         }
         if text.contains("://") {
-            let parsed = LinkUri::parse(text)?;
-            for skipped in &parsed.skipped {
-                tracing::debug!(%skipped, "part of the URI skipped");
-            }
-            return parsed.uri.into_link_target();
+            return of_uri(text);
+        }
+        if is_account(text) {
+            return of_uri(&format!("link://{text}"));
         }
         Ok(match text.parse::<Hashname>() {
             Ok(hashname) => Self::Link(LinkJson::named(hashname)),
@@ -111,13 +115,31 @@ impl IntoLinkTarget for &LinkJson {
 
 impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
-        let link = self.link_json().ok_or(TargetError::UriWithoutKeys)?;
         let is_name = matches!(self.host(), Some(Host::Domain(_)));
-        Ok(match is_name || self.invite().is_some() {
-            true => LinkTarget::Uri { link, uri: self },
-            false => LinkTarget::Link(link),
-        })
+        let is_share = matches!(self.share(), Ok(Some(_)));
+        match self.link_json() {
+            Some(link) if is_name || is_share || self.invite().is_some() => {
+                Ok(LinkTarget::Uri { link, uri: self })
+            }
+            Some(link) => Ok(LinkTarget::Link(link)),
+            None if is_name => Ok(LinkTarget::Domain(self)),
+            None => Err(TargetError::UriWithoutKeys),
+        }
     }
+}
+
+fn of_uri(text: &str) -> Result<LinkTarget, TargetError> {
+    let parsed = LinkUri::parse(text)?;
+    for skipped in &parsed.skipped {
+        tracing::debug!(%skipped, "part of the URI skipped");
+    }
+    parsed.uri.into_link_target()
+}
+
+/// Whether it looks like `user@domain`. No alias has such a character.
+fn is_account(text: &str) -> bool {
+    text.split_once('@')
+        .is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty())
 }
 
 impl IntoLinkTarget for (KeySet, Vec<Path>) {
@@ -158,6 +180,26 @@ mod tests {
         );
         let target = at("example.org").into_link_target().unwrap();
         assert!(matches!(target, LinkTarget::Uri { .. }), "{target:?}");
+    }
+
+    #[test]
+    fn a_domain_without_keys_is_left_to_be_looked_up_and_an_address_is_refused() {
+        for text in [
+            "link://example.org/",
+            "ann@example.org",
+            " ann@example.org:5 ",
+        ] {
+            let target = text.into_link_target().unwrap();
+            assert!(matches!(target, LinkTarget::Domain(_)), "{target:?}");
+        }
+        for text in ["ann@192.0.2.1", "link://[::1]/"] {
+            let error = text.into_link_target().unwrap_err();
+            assert!(matches!(error, TargetError::UriWithoutKeys), "{error}");
+        }
+        for text in ["@example.org", "ann@"] {
+            let target = text.into_link_target().unwrap();
+            assert!(matches!(target, LinkTarget::Name(_)), "{target:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telehash_channel_path::Whereabouts as _;
 use telehash_hashname::Path;
 use tokio::time::{Instant, sleep};
 
@@ -25,7 +24,8 @@ struct Seen {
 
 impl Seen {
     fn now(shared: &Shared) -> Self {
-        let mut paths = shared.local_paths();
+        // What is mapped at the gateway says nothing of this host.
+        let mut paths = shared.unmapped_paths();
         paths.sort_unstable_by_key(ToString::to_string);
         Self {
             at: Instant::now(),

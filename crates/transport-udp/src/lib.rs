@@ -46,5 +46,6 @@ mod transport;
 
 pub use config::{DEFAULT_PORT, SOCKET_BUFFER, UdpConfig};
 pub use discovery::{DISCOVERY_GROUP_V4, DISCOVERY_GROUP_V6, DISCOVERY_PORT};
+pub use socket::UdpSupport;
 pub use stats::UdpStats;
 pub use transport::UdpTransport;

@@ -25,6 +25,22 @@ fn try_open(address: SocketAddr, family: Family, buffer: usize) -> io::Result<So
     Ok(socket)
 }
 
+/// What the system grants a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpSupport {
+    /// Bytes of buffer that were asked for, to send and to receive.
+    pub asked: usize,
+    /// Bytes granted to send, by the system's own count.
+    pub send_buffer: usize,
+    /// Bytes granted to receive, by the system's own count.
+    pub receive_buffer: usize,
+    /// Packets that one system call sends as one (GSO); 1 if the system does not.
+    pub send_segments: usize,
+    /// Packets that one system call receives as one (GRO); 1 if the system does not.
+    pub receive_segments: usize,
+}
+
 /// Asks for larger buffers. Whatever the system grants will do.
 fn raise_buffers(socket: &Socket, wanted: usize) {
     // What the system refuses shows in the sizes that it reports.

@@ -17,8 +17,8 @@ use telehash_transport::{
 use tokio::{io::Interest, net::UdpSocket};
 
 use crate::{
-    UdpConfig, UdpStats, discovery::Discovery, fragments, gate::Gate, recv, send::Sender, socket,
-    stats::Counters,
+    UdpConfig, UdpStats, UdpSupport, discovery::Discovery, fragments, gate::Gate, recv,
+    send::Sender, socket, stats::Counters,
 };
 
 /// Name of the transport.
@@ -35,6 +35,8 @@ pub struct UdpTransport {
     gate: Gate,
     counters: Counters,
     discovery: Option<Discovery>,
+    /// Bytes of buffers.
+    asked: usize,
 }
 
 impl UdpTransport {
@@ -73,6 +75,7 @@ impl UdpTransport {
             gate,
             counters,
             discovery,
+            asked: config.buffer,
         })
     }
 
@@ -87,6 +90,19 @@ impl UdpTransport {
     #[must_use]
     pub fn stats(&self) -> UdpStats {
         self.counters.snapshot()
+    }
+
+    /// What the system grants this socket.
+    #[must_use]
+    pub fn support(&self) -> UdpSupport {
+        let socket = socket2::SockRef::from(&self.socket);
+        UdpSupport {
+            asked: self.asked,
+            send_buffer: socket.send_buffer_size().unwrap_or_default(),
+            receive_buffer: socket.recv_buffer_size().unwrap_or_default(),
+            send_segments: self.sender.max_segments(),
+            receive_segments: self.state.gro_segments(),
+        }
     }
 
     fn destination(&self, remote: Remote) -> io::Result<SocketAddr> {

@@ -90,7 +90,11 @@ impl Fragment {
     /// fragment.
     #[must_use]
     pub fn is_answered_by(&self, answer: &Self, peer: &Hashname) -> bool {
-        let same_custom = self.custom.is_none() || self.custom == answer.custom;
+        let same_custom = match (&self.custom, &answer.custom) {
+            (None, _) => true,
+            (Some(own), Some(other)) => own.as_slice().ct_eq(other.as_slice()).into(),
+            (Some(_), None) => false,
+        };
         let same_digest: bool = self.digest.ct_eq(&answer.digest).into();
         same_digest && same_custom && answer.is_of(peer)
     }

@@ -69,9 +69,10 @@ const RUNTIME_AND_BELOW: &[&str] = &[
 
 /// Which crates of ours each crate of ours may use; the first line that fits counts. (No crate can use itself,
 /// so a list that names its own crate does no harm.)
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("telehash-hashname", &[]),
     ("telehash-lob", &[]),
+    ("telehash-portmap", &[]),
     ("telehash-uri", &["telehash-hashname"]),
     ("telehash-resolve", &["telehash-uri", "telehash-hashname"]),
     ("telehash-e3x", &["telehash-lob", "telehash-hashname"]),

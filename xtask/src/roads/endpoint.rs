@@ -110,6 +110,24 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Its link JSON.
+    pub(super) fn link(&self) -> &Value {
+        &self.ready["link"]
+    }
+
+    /// Waits until the gateway passes something on to it, and returns the paths outside, in words.
+    pub(super) fn expect_mapped(&self) -> Result<Vec<String>> {
+        let told = |line: &Value| line["event"] == "port-mapping";
+        let line = self
+            .child
+            .expect("a port mapping", LIMIT, |line| told(line))?;
+        let ports = line["ports"].as_array().context("no list of ports")?;
+        let outer = ports.iter().filter_map(|port| port["outer"].as_str());
+        let outer: Vec<String> = outer.map(str::to_owned).collect();
+        ensure!(!outer.is_empty(), "nothing is mapped: {line}");
+        Ok(outer)
+    }
+
     /// Waits until its links to these are up, in whatever order.
     pub(super) fn expect_links<const N: usize>(&self, hashnames: [&str; N]) -> Result<()> {
         let mut missing = hashnames.to_vec();

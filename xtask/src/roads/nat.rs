@@ -1,6 +1,7 @@
 //! Two endpoints behind NATs, and a router that both can reach: by its hashname one links to the other, and then directly
 //! where NATs allow that.
 
+mod mapping;
 mod network;
 
 use std::thread;
@@ -33,7 +34,7 @@ const RATE: u64 = 10 * MB;
 
 /// A NAT that gives each destination another port lets nobody in but whom it was sent to, and cannot be foretold: two
 /// such never meet, nor one and a NAT that minds whom it lets in.
-pub(super) const LANES: [&[Scenario]; 3] = [
+pub(super) const LANES: [&[Scenario]; 4] = [
     &[
         cell("open - open", Open, Open, direct),
         cell("open - port-preserving", Open, PortPreserving, direct),
@@ -69,6 +70,11 @@ pub(super) const LANES: [&[Scenario]; 3] = [
             relayed,
         ),
         cell("random-port - random-port", RandomPort, RandomPort, relayed),
+    ],
+    &[
+        cell("mapped by PCP", RandomPort, Open, mapping::pcp),
+        cell("mapped by NAT-PMP", RandomPort, Open, mapping::nat_pmp),
+        cell("mapped by UPnP", RandomPort, Open, mapping::upnp),
     ],
 ];
 

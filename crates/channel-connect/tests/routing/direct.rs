@@ -1,12 +1,15 @@
 //! Moving to a direct way, and back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use telehash_hashname::Csid;
 use telehash_link::Open;
-use telehash_netsim::Conditions;
+use telehash_netsim::{Conditions, Packet, Verdict};
 
 use crate::reach::{around_a_router, talk};
+use crate::world::{Id, World};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -106,7 +109,8 @@ const STALL: Duration = Duration::from_secs(1);
 #[test]
 fn a_stream_that_was_too_fast_for_the_router_goes_on_by_the_direct_way() {
     const STEP: Duration = Duration::from_millis(20);
-    for unblocked_at in (40..80).step_by(4) {
+    // The direct way is tried when the link comes up and a second later.
+    for unblocked_at in (8..48).step_by(4) {
         let (mut world, [a, b, r]) = around_a_router(4, &[Csid::CS42, Csid::CS3A]);
         world.tells_address(a);
         world.tells_address(b);
@@ -147,4 +151,51 @@ fn a_stream_that_was_too_fast_for_the_router_goes_on_by_the_direct_way() {
         assert!(world.nodes[b].received == data);
         assert!(world.is_direct(a, b));
     }
+}
+
+/// A NAT lets nobody in but whom it was sent to: the first check of whoever is earlier is lost there.
+#[test]
+fn an_end_whose_first_check_was_lost_in_a_nat_is_direct_as_soon_as_the_other_was_heard() {
+    const DELAY: Duration = Duration::from_millis(20);
+    let lost = Arc::new(AtomicUsize::new(0));
+    let sets = [&[Csid::CS3A][..], &[Csid::CS42, Csid::CS3A]];
+    for (sets, dialing) in sets.into_iter().flat_map(|sets| [(sets, 0), (sets, 1)]) {
+        let (mut world, ends, r) = behind_a_nat(sets, &lost, DELAY);
+        world.dial_through(ends[dialing], ends[1 - dialing], r);
+        let direct = |world: &World, from, to| {
+            let way = world.way(from, to);
+            way.is_some_and(|(pipe, proven)| proven && pipe.through().is_none())
+        };
+        let [inside, outside] = ends;
+        assert!(world.drive(SOON, |world| direct(world, outside, inside)));
+        let start = world.now;
+        assert!(world.drive(SOON, |world| direct(world, inside, outside)));
+        let after = world.now.saturating_duration_since(start);
+        assert!(after <= 3 * DELAY, "{sets:?}: {after:?}");
+    }
+    assert!(lost.load(Ordering::Relaxed) > 0, "that was the case");
+}
+
+/// One whose packets a NAT at the other drops, and counts, until that one sent some; and the other,
+/// which is slower.
+fn behind_a_nat(sets: &[Csid], lost: &Arc<AtomicUsize>, delay: Duration) -> (World, [Id; 2], Id) {
+    let (mut world, [a, b, r]) = around_a_router(5, sets);
+    world.tells_address(a);
+    world.tells_address(b);
+    let conditions = Conditions::perfect().with_delay(delay);
+    world.network.set_conditions(&conditions);
+    let [from, to] = [a, b].map(|id| world.nodes[id].address);
+    let (mut is_open, lost) = (false, lost.clone());
+    world.network.add_filter(move |packet: &mut Packet| {
+        if (packet.from, packet.to) == (to, from) {
+            is_open = true;
+            return Verdict::Delay(delay);
+        }
+        if is_open || (packet.from, packet.to) != (from, to) {
+            return Verdict::Pass;
+        }
+        lost.fetch_add(1, Ordering::Relaxed);
+        Verdict::Lose
+    });
+    (world, [a, b], r)
 }

@@ -54,6 +54,23 @@ fn a_link_comes_up_through_a_router_and_carries_data_both_ways() {
 }
 
 #[test]
+fn no_packet_overtakes_the_request_with_the_handshake_that_it_needs() {
+    for sets in [&[Csid::CS3A][..], &[Csid::CS42, Csid::CS3A]] {
+        let (mut world, [a, b, r]) = around_a_router(7, sets);
+        world.dial_through(a, b, r);
+        assert!(world.drive(SOON, |world| world.is_up(a, b)));
+        talk(&mut world, a, b, 10_000);
+        for (from, to) in [(a, b), (b, a)] {
+            let stats = world.link(from, to).unwrap().stats();
+            assert_eq!((stats.rejected, stats.replayed), (0, 0), "{sets:?}");
+        }
+        for id in [a, b, r] {
+            assert!(world.nodes[id].drops.is_empty(), "{sets:?}");
+        }
+    }
+}
+
+#[test]
 fn a_hashname_alone_is_enough() {
     for sets in [&[Csid::CS3A][..], &[Csid::CS42, Csid::CS3A]] {
         let (mut world, [a, b, r]) = around_a_router(2, sets);

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
-use telehash_channel_connect::{self as connect, Arrival, ConnectOpen, Introduction};
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use telehash_channel_connect::{
+    self as connect, Arrival, ConnectOpen, Introduction, Pairing, Presented,
+};
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};
 use telehash_channel_peer::{self as peer, PeerOpen, Target};
-use telehash_e3x::{CipherSets, Identity};
-use telehash_hashname::{Csid, Hashname, KeySet, Path};
+use telehash_e3x::{CipherSets, Exchange, Identity};
+use telehash_hashname::{Csid, Hashname, KeySet, Path, base32};
 use telehash_link::{
-    ChannelEvent, ChannelId, Config, Dispatch, DropReason, Endpoint, Event, Instant, Introduced,
-    Link, LinkKey, LinkOptions, LinkState, Packet, PathSource, PipeId, Remote, TransportId,
+    ChannelEvent, ChannelId, Config, Dispatch, DropReason, Endpoint, Event, HandshakeMessage,
+    Incoming, Instant, Introduced, Kind, Link, LinkKey, LinkOptions, LinkState, Packet, PathSource,
+    PipeId, Remote, SessionId, TransportId,
 };
 use telehash_netsim::Network;
+use telehash_uri::Fragment;
 
 const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
@@ -44,6 +48,8 @@ pub(crate) struct Node {
     pub(crate) accepts: Option<BTreeSet<Hashname>>,
     /// Whom it asked routers for, without their keys.
     wanted: BTreeSet<Hashname>,
+    /// Goes to the routers that its peers name.
+    pub(crate) follows: bool,
     /// Does not answer handshakes that come through routers with what they say, but lies.
     pub(crate) lies: Option<Lie>,
     /// Strangers that it was told of by routers.
@@ -51,11 +57,19 @@ pub(crate) struct Node {
     /// Bodies of `connect`s, as they came: the router, who it is from, the body.
     pub(crate) connects: Vec<(Hashname, Hashname, Bytes)>,
     pub(crate) drops: Vec<DropReason>,
+    /// The URI that it shares, once, by its custom part.
+    pub(crate) shares: Option<Fragment>,
+    /// What it presents to whoever shared a URI, until that one answered.
+    pub(crate) presents: Option<Fragment>,
+    /// Who waits for a URI, or the other way round.
+    pub(crate) pairing: Pairing<Fragment>,
     /// What it read of requests and paths, from each of its peers.
     heard: BTreeMap<Hashname, Vec<u8>>,
     /// Bytes received on reliable channels.
     pub(crate) received: Vec<u8>,
     pub(crate) restarted: usize,
+    /// How often it worked on something.
+    pub(crate) steps: usize,
 }
 
 /// What a hostile router does with requests.
@@ -126,13 +140,18 @@ impl World {
             places: Places::default(),
             accepts: None,
             wanted: BTreeSet::new(),
+            follows: true,
             lies: None,
             discovered: Vec::new(),
             connects: Vec::new(),
             drops: Vec::new(),
+            shares: None,
+            presents: None,
+            pairing: Pairing::default(),
             heard: BTreeMap::new(),
             received: Vec::new(),
             restarted: 0,
+            steps: 0,
         };
         self.nodes.push(node);
         id
@@ -144,6 +163,22 @@ impl World {
 
     pub(crate) fn keys(&self, id: Id) -> KeySet {
         self.nodes[id].identity.keys().clone()
+    }
+
+    /// What a node has of its links, if they are those to these peers and began in this order: its
+    /// keys, made as its endpoint makes them.
+    pub(crate) fn exchanges(&self, id: Id, peers: &[Id]) -> Vec<Box<dyn Exchange>> {
+        let mut rng = ChaCha20Rng::from_seed(seed_of(id));
+        let local = self.nodes[id].identity.local(Csid::CS3A).unwrap();
+        let exchange = |peer: &Id| {
+            let keys = self.keys(*peer);
+            let remote = keys.key(Csid::CS3A).unwrap();
+            let exchange = local.clone().exchange(remote, &mut rng).unwrap();
+            // The link has randomness of its own from then on.
+            rng.fill_bytes(&mut [0; 32]);
+            exchange
+        };
+        peers.iter().map(exchange).collect()
     }
 
     /// From now on the node tells its peers its address.
@@ -213,6 +248,21 @@ impl World {
     pub(crate) fn look_for(&mut self, from: Id, to: Hashname, router: Id) {
         let router = self.name(router);
         let todo = self.nodes[from].introduce(to, router);
+        self.settle(from, todo);
+    }
+
+    /// The session by which a router knows a peer.
+    pub(crate) fn session(&mut self, router: Id, peer: Id) -> SessionId {
+        let (now, name) = (self.now, self.name(peer));
+        let endpoint = &mut self.nodes[router].endpoint;
+        endpoint.session_for(now, &name).unwrap()
+    }
+
+    /// Presents a URI, and who we are, to whoever a router knows by this session.
+    pub(crate) fn follow(&mut self, from: Id, router: Id, session: &SessionId, with: &Fragment) {
+        let router = self.name(router);
+        let now = self.now;
+        let todo = self.nodes[from].follow_uri(now, router, session, with);
         self.settle(from, todo);
     }
 
@@ -312,6 +362,7 @@ impl World {
 
     /// Drains links until nothing changes any more.
     fn settle(&mut self, id: Id, mut todo: Vec<LinkKey>) {
+        self.nodes[id].steps += 1;
         let mut sent = Vec::new();
         let mut touched = BTreeSet::new();
         while let Some(key) = todo.pop() {
@@ -383,7 +434,7 @@ impl Node {
                 vec![key]
             }
             Dispatch::Incoming(incoming) => {
-                if !self.accepts(&incoming.hashname) {
+                if !self.accepts(&incoming.hashname) && !self.is_answer(&incoming) {
                     self.endpoint.refuse(incoming.ticket);
                     return Vec::new();
                 }
@@ -471,6 +522,7 @@ impl Node {
         let pipe = match path {
             Path::Peer { hn } if *hn == self.endpoint.hashname() => return Vec::new(),
             Path::Peer { hn } if self.endpoint.link_to(hn).is_some() => PipeId::router(*hn),
+            Path::Peer { .. } if !self.follows => return Vec::new(),
             // A newcomer reaches that router through whoever named it.
             Path::Peer { hn } => {
                 let named_by = held.link.hashname();
@@ -492,6 +544,71 @@ impl Node {
             let body = introduction.to_bytes().unwrap().into();
             let _ = peer::ask(&mut held.link, &PeerOpen::to(to), body);
         }
+        vec![key]
+    }
+
+    fn follow_uri(
+        &mut self,
+        now: Instant,
+        router: Hashname,
+        session: &SessionId,
+        with: &Fragment,
+    ) -> Vec<LinkKey> {
+        let key = self.endpoint.link_to(&router);
+        let Some((key, held)) = key.and_then(|key| Some((key, self.links.get_mut(&key)?))) else {
+            return Vec::new();
+        };
+        self.presents = Some(with.clone());
+        let session = base32::encode(session);
+        let at = now.as_micros() / 1_000_000;
+        let presented = Presented::new(format!("link:///?sid={session}#{with}"), at);
+        let mut bodies = vec![presented.to_bytes().unwrap()];
+        for mut introduction in Introduction::of_each(self.identity.keys()) {
+            introduction.at = Some(at);
+            bodies.push(introduction.to_bytes().unwrap());
+        }
+        for body in bodies {
+            let open = PeerOpen::by_uri(session.clone());
+            let _ = peer::ask(&mut held.link, &open, body.into());
+        }
+        vec![key]
+    }
+
+    /// Whether a stranger proves to be whoever shared the URI that this node follows.
+    fn is_answer(&mut self, incoming: &Incoming) -> bool {
+        let Some(wanted) = &self.presents else {
+            return false;
+        };
+        let mut messages = incoming.round.messages().iter();
+        let said = messages.find(|message| message.kind == Kind::Uri);
+        let said = said.and_then(|message| fragment_of(message.extra.get("uri")?.as_str()?));
+        said.is_some_and(|said| wanted.is_answered_by(&said, &incoming.hashname))
+    }
+
+    /// Answers whoever presented the URI that this node shares, which is spent then.
+    fn let_in(
+        &mut self,
+        now: Instant,
+        router: Hashname,
+        pair: Option<(Introduction, Fragment)>,
+    ) -> Vec<LinkKey> {
+        let Some((introduction, _)) = pair else {
+            return Vec::new();
+        };
+        let shared = self.shares.take();
+        let key = shared
+            .is_some()
+            .then(|| self.connect(now, &introduction.keys));
+        let Some((key, whole)) = key.flatten().zip(shared) else {
+            return Vec::new();
+        };
+        let mut message = HandshakeMessage::new(Kind::Uri, 1);
+        let uri = format!("link:///#{whole}");
+        message.extra.insert("uri".into(), uri.into());
+        let held = self.links.get_mut(&key).unwrap();
+        held.link.set_beside(vec![message]).unwrap();
+        held.link
+            .add_path(now, PipeId::router(router), PathSource::Dialed);
         vec![key]
     }
 
@@ -536,13 +653,19 @@ impl Node {
         packet: &Packet,
     ) -> Vec<LinkKey> {
         let head = packet.head.as_deref().cloned().unwrap_or_default();
-        let Ok(PeerOpen {
-            target: Target::Hashname(target),
-        }) = PeerOpen::from_head(&head)
-        else {
+        let Ok(open) = PeerOpen::from_head(&head) else {
             return Vec::new();
         };
-        let Ok(to) = self.endpoint.relay(now, from, &target, &packet.body) else {
+        let relayed = match open.target {
+            Target::Hashname(target) => self.endpoint.relay(now, from, &target, &packet.body),
+            Target::Uri(session) => {
+                assert!(!session.contains('#'), "fragments are for targets");
+                let session = base32::decode(&session).unwrap().try_into().unwrap();
+                self.endpoint
+                    .relay_session(now, from, &session, &packet.body)
+            }
+        };
+        let Ok(to) = relayed else {
             return Vec::new();
         };
         let (mut body, mut name, mut times) = (packet.body.clone(), sender, 1);
@@ -571,6 +694,24 @@ impl Node {
             None => Vec::new(),
             Some(Arrival::Packet(dispatch, mut bytes)) => {
                 self.follow(now, PipeId::router(router), dispatch, &mut bytes)
+            }
+            Some(Arrival::Uri(presented)) => {
+                let shared = self.shares.as_ref();
+                let is_good = |offered: &Fragment| {
+                    let name = self.identity.keys().hashname().unwrap();
+                    shared.is_some_and(|shared| offered.is_answered_by(shared, &name))
+                };
+                let Some(good) = fragment_of(&presented.uri).filter(is_good) else {
+                    return Vec::new();
+                };
+                let origin = (router, open.peer);
+                let pair = self.pairing.presented(now, origin, presented.at, good);
+                self.let_in(now, router, pair)
+            }
+            Some(Arrival::Introduction(_, introduction)) if introduction.at.is_some() => {
+                let origin = (router, open.peer);
+                let pair = self.pairing.introduced(now, origin, introduction);
+                self.let_in(now, router, pair)
             }
             Some(Arrival::Introduction(who, introduction)) => {
                 self.introduced(now, router, &who, &introduction)
@@ -605,6 +746,11 @@ impl Node {
     }
 }
 
+/// What follows the `#` of a URI.
+fn fragment_of(uri: &str) -> Option<Fragment> {
+    uri.split_once('#')?.1.parse().ok()
+}
+
 impl Held {
     fn new(link: Link) -> Self {
         Self {
@@ -617,8 +763,12 @@ impl Held {
 }
 
 fn endpoint(now: Instant, config: &Config, identity: &Identity, seed: usize) -> Endpoint {
+    let unix = UNIX + Duration::from_micros(now.as_micros());
+    Endpoint::new(config.clone(), identity.clone(), now, unix, seed_of(seed))
+}
+
+fn seed_of(seed: usize) -> [u8; 32] {
     let mut bytes = [9; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let unix = UNIX + Duration::from_micros(now.as_micros());
-    Endpoint::new(config.clone(), identity.clone(), now, unix, bytes)
+    bytes
 }

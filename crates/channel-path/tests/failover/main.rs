@@ -5,6 +5,7 @@ mod scene;
 use std::time::Duration;
 
 use scene::{BYTES, Direction, Scene, TCP, UDP};
+use telehash_link::{PROVEN_DATAGRAM, STREAM_PACKET};
 use telehash_netsim::{Loss, Packet, Verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -80,6 +81,30 @@ fn traffic_moves_to_a_better_pipe_that_begins_to_work() {
         scene::active(world, scene.ends) == [UDP, UDP]
     });
     assert!(moved, "still {:?}", scene.active());
+}
+
+#[test]
+fn what_was_cut_for_a_byte_stream_goes_on_by_udp_in_fragments() {
+    for seed in 0..5 {
+        let mut scene = Scene::by_tcp_alone(seed);
+        let largest = scene.narrow(1252);
+        scene.run_until_received(BYTES / 4);
+        assert_eq!(largest.lock().unwrap()[usize::from(TCP)], STREAM_PACKET);
+        scene.mend();
+        scene.cut_standby();
+        scene.finish();
+        let [udp, _] = *largest.lock().unwrap();
+        assert_eq!(udp, STREAM_PACKET, "seed {seed}: nothing was under way");
+        assert_eq!(scene.active(), [UDP, UDP]);
+    }
+}
+
+#[test]
+fn packets_for_a_byte_stream_are_no_larger_where_nothing_is_fragmented() {
+    let mut scene = Scene::by_tcp_without_fragments(3);
+    let largest = scene.narrow(1252);
+    scene.finish();
+    assert_eq!(largest.lock().unwrap()[usize::from(TCP)], PROVEN_DATAGRAM);
 }
 
 #[test]

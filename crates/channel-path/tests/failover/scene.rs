@@ -115,7 +115,18 @@ impl Scene {
 
     /// A link by the second pipe, while the first does not work.
     pub(crate) fn by_tcp_alone(seed: u64) -> Self {
-        let mut scene = Self::prepared(seed, |_: &mut Packet| Verdict::Pass, &conditions());
+        Self::by_tcp_between(seed, config())
+    }
+
+    /// The same between ends whose datagrams never leave in fragments.
+    pub(crate) fn by_tcp_without_fragments(seed: u64) -> Self {
+        let mut config = config();
+        config.fragments = false;
+        Self::by_tcp_between(seed, config)
+    }
+
+    fn by_tcp_between(seed: u64, config: Config) -> Self {
+        let mut scene = Self::prepared(seed, config, |_: &mut Packet| Verdict::Pass, &conditions());
         scene.cut(Direction::Both);
         let [sender, receiver] = scene.ends;
         scene.world.connect(sender, receiver).unwrap();
@@ -128,7 +139,7 @@ impl Scene {
     }
 
     fn in_a_network(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
-        let mut scene = Self::prepared(seed, path, conditions);
+        let mut scene = Self::prepared(seed, config(), path, conditions);
         let [sender, receiver] = scene.ends;
         scene.world.connect(sender, receiver).unwrap();
         scene.come_up();
@@ -142,7 +153,12 @@ impl Scene {
         assert!(up, "the link does not come up");
     }
 
-    fn prepared(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
+    fn prepared(
+        seed: u64,
+        config: Config,
+        path: impl Filter + 'static,
+        conditions: &Conditions,
+    ) -> Self {
         let mut world = World::new(seed);
         world.network().add_filter(path);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -160,7 +176,7 @@ impl Scene {
                 true => End::new(true, log.clone(), back.clone()),
                 false => End::new(false, back.clone(), log.clone()),
             };
-            world.add_with(identity.unwrap(), config(), end)
+            world.add_with(identity.unwrap(), config.clone(), end)
         });
         let addresses = ends.map(|end| [world.address(end), world.add_address(end)]);
         world.network().set_conditions(conditions);
@@ -227,6 +243,26 @@ impl Scene {
         let [here, there] = self.addresses.map(|address| address[usize::from(TCP)]);
         self.world.network().block(here, there);
         self.world.network().block(there, here);
+    }
+
+    /// From now on the first pipe carries packets up to this size, larger ones only in fragments.
+    /// Tells the largest packet that each of the pipes was given.
+    pub(crate) fn narrow(&mut self, size: usize) -> Arc<Mutex<[usize; 2]>> {
+        let largest = Arc::new(Mutex::new([0; 2]));
+        let seen = largest.clone();
+        let udp = self.addresses[0][usize::from(UDP)];
+        let udp = [udp, self.addresses[1][usize::from(UDP)]];
+        self.world.network().add_filter(move |packet: &mut Packet| {
+            let is_udp = udp.contains(&packet.to);
+            let slot = if is_udp { UDP } else { TCP };
+            let largest = &mut seen.lock().unwrap()[usize::from(slot)];
+            *largest = packet.bytes.len().max(*largest);
+            match is_udp && packet.bytes.len() > size && !packet.fragment {
+                true => Verdict::Lose,
+                false => Verdict::Pass,
+            }
+        });
+        largest
     }
 
     pub(crate) fn mend(&mut self) {

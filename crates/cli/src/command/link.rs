@@ -23,12 +23,13 @@ pub(crate) async fn perform(
     report: &mut Report,
 ) -> Outcome {
     let routers = routers_up(endpoint, options).await?;
-    let target = through(target::parse(&options.target)?, &routers, endpoint)?;
-    let link = link_up_to(endpoint, target, options.wait).await?;
+    let target = found(target::parse(&options.target)?, endpoint).await?;
+    let target = through(target, &routers, endpoint)?;
+    let link = link_up_to(endpoint, target.clone(), options.wait).await?;
     // A peer that answers no path request is up all the same.
     let _ = link.ping_all(OTHER_PATHS).await;
     if let Some(alias) = &options.alias {
-        links::name(endpoint, link.hashname(), &options.target, alias)?;
+        links::name(endpoint, link.hashname(), &target, alias)?;
     }
     report
         .report(Record::Link(status::describe(endpoint, &link)))
@@ -42,6 +43,14 @@ async fn routers_up(endpoint: &Endpoint, options: &LinkArgs) -> Outcome<Vec<Hash
         routers.push(link_up(endpoint, router, options.wait).await?.hashname());
     }
     Ok(routers)
+}
+
+/// The target, once it is known whose the domain is if it names no more than that.
+async fn found(target: LinkTarget, endpoint: &Endpoint) -> Outcome<LinkTarget> {
+    Ok(match target {
+        LinkTarget::Domain(_) => LinkTarget::Link(endpoint.mesh.resolve(target).await?),
+        target => target,
+    })
 }
 
 /// The target, with these routers as further ways to it.

@@ -1,7 +1,7 @@
 //! `mesh links`: the known links.
 
 use mesh::state::{KnownLink, KnownLinks, StateDir, Trust};
-use mesh::{Hashname, LinkTarget};
+use mesh::{Hashname, LinkJson, LinkTarget};
 
 use crate::args::LinksAction;
 use crate::endpoint::Endpoint;
@@ -78,12 +78,17 @@ pub(crate) fn change(
 }
 
 /// Remembers a link that is up, under this alias.
-pub(crate) fn name(endpoint: &Endpoint, peer: Hashname, target: &str, alias: &str) -> Outcome {
+pub(crate) fn name(
+    endpoint: &Endpoint,
+    peer: Hashname,
+    target: &LinkTarget,
+    alias: &str,
+) -> Outcome {
     let known = endpoint.known();
-    match known.get(&peer) {
-        Some(_) => Ok(known.set_alias(peer, Some(alias))?),
-        None => add(known, None, target, Some(alias.to_owned()), false).map(|_| ()),
+    if known.get(&peer).is_none() {
+        known.remember(described(target.clone())?)?;
     }
+    Ok(known.set_alias(peer, Some(alias))?)
 }
 
 fn add(
@@ -93,14 +98,7 @@ fn add(
     alias: Option<String>,
     trust: bool,
 ) -> Outcome<Hashname> {
-    let link = match target::parse(target)? {
-        LinkTarget::Link(link) | LinkTarget::Uri { link, .. } => link,
-        LinkTarget::Name(name) => {
-            let failure = Failure::usage(format_args!("`{name}` is no hashname, link JSON or URI"));
-            return Err(failure.hint("give one, or @ and the name of a file that holds one"));
-        }
-        _ => return Err(Failure::usage("this kind of target cannot be remembered")),
-    };
+    let link = described(target::parse(target)?)?;
     let hashname = link.hashname;
     refuse_own(own, hashname)?;
     known.remember(link)?;
@@ -111,6 +109,22 @@ fn add(
         known.set_trust(hashname, Trust::Trusted)?;
     }
     Ok(hashname)
+}
+
+/// What a target says of whoever is meant.
+fn described(target: LinkTarget) -> Outcome<LinkJson> {
+    match target {
+        LinkTarget::Link(link) | LinkTarget::Uri { link, .. } => Ok(link),
+        LinkTarget::Name(name) => Err(Failure::usage(format_args!(
+            "`{name}` is no hashname, link JSON or URI"
+        ))
+        .hint("give one, or @ and the name of a file that holds one")),
+        LinkTarget::Domain(uri) => Err(Failure::usage(format_args!(
+            "{uri} holds no keys, so whose it is has to be looked up first"
+        ))
+        .hint("`mesh link` with --alias does that, and remembers what it finds")),
+        _ => Err(Failure::usage("this kind of target cannot be remembered")),
+    }
 }
 
 fn set_trust(

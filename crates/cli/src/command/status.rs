@@ -22,6 +22,9 @@ pub(crate) async fn perform(endpoint: &Endpoint, report: &mut Report) -> Outcome
         links: links.len(),
     };
     report.report(status).await?;
+    if let Some(mapping) = endpoint.mesh.port_mapping() {
+        report.report(Record::PortMapping(mapping.into())).await?;
+    }
     for link in links {
         report
             .report(Record::Link(describe(endpoint, &link)))

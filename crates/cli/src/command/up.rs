@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let routers = options.via.iter().map(|router| target::expand(router));
     let routers = routers.collect::<Outcome<Vec<_>>>()?;
     let place = place(global)?;
-    let endpoint = Arc::new(Endpoint::up(&place, &options.listening()).await?);
+    let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global.look_ups()).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
         let _server = serve(&place, &endpoint)?;
@@ -104,6 +104,9 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
         MeshEvent::StrangerRefused { hashname } => Some(Record::Refused {
             hashname: hashname.to_string(),
         }),
+        MeshEvent::RouterUri { hashname } => Some(Record::RouterUri {
+            hashname: hashname.to_string(),
+        }),
         MeshEvent::InviteRedeemed { hashname } => Some(Record::Invited {
             hashname: hashname.to_string(),
         }),
@@ -144,6 +147,7 @@ fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {
             keys,
             paths,
         } => Some(discover::record(hashname, keys, paths)),
+        MeshEvent::PortMapping(mapping) => Some(Record::PortMapping(mapping.into())),
         MeshEvent::TransportFailed { transport, error } => {
             warning(format!("the transport {transport} failed: {error}"))
         }

@@ -18,6 +18,7 @@ pub(crate) async fn run(global: &Global, command: UriCommand, report: &mut Repor
             }
             report.report(Record::Uri(record)).await
         }
+        UriCommand::New(options) => invite::run_share(global, options, report).await,
         UriCommand::List => invite::open_ones(global, InvitesAction::List, report).await,
         UriCommand::Revoke { invite, all } => {
             let action = InvitesAction::Revoke { invite, all };

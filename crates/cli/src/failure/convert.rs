@@ -2,7 +2,7 @@
 
 use mesh::state::{KnownLinkError, StateError};
 use mesh::transport::TransportError;
-use mesh::{BuildError, DiscoverError, InviteError, LinkError, TargetError};
+use mesh::{BuildError, DiscoverError, InviteError, LinkError, ShareError, TargetError};
 
 use super::Failure;
 
@@ -42,6 +42,17 @@ impl From<InviteError> for Failure {
     }
 }
 
+impl From<ShareError> for Failure {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::Invite(error) => error.into(),
+            error @ (ShareError::NoRouter | ShareError::NotFromRouter(_)) => Self::failed(error)
+                .hint("`mesh up --via ROUTER` uses one; there, `mesh up --router` routes for all"),
+            error => Self::failed(error),
+        }
+    }
+}
+
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
         Self::failed(error)
@@ -71,9 +82,11 @@ impl From<LinkError> for Failure {
         match error {
             LinkError::Target(error) => error.into(),
             LinkError::OwnHashname => Self::usage(error),
-            LinkError::KeysUnknown(_) | LinkError::NoPath { .. } | LinkError::NotFound { .. } => {
-                Self::unreachable(error)
-            }
+            LinkError::KeysUnknown(_)
+            | LinkError::NoPath { .. }
+            | LinkError::NobodyFound(_)
+            | LinkError::NotFound { .. }
+            | LinkError::NotShared { .. } => Self::unreachable(error),
             error => Self::failed(error),
         }
     }

@@ -21,6 +21,9 @@ pub(crate) struct InviteRecord {
     /// What whoever redeems it will be called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) alias: Option<String>,
+    /// The router that it leads through; none of an invite.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) through: Option<String>,
     /// Drawn.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) qr: Option<String>,
@@ -41,9 +44,12 @@ impl fmt::Display for InviteRecord {
         if let Some(seconds) = self.expires_in {
             write!(f, ", expires in {}", span(seconds))?;
         }
-        self.alias
+        if let Some(alias) = &self.alias {
+            write!(f, ", for {alias}")?;
+        }
+        self.through
             .iter()
-            .try_for_each(|alias| write!(f, ", for {alias}"))
+            .try_for_each(|router| write!(f, ", through {router}"))
     }
 }
 
@@ -69,6 +75,7 @@ mod tests {
             expires_in: Some(3600),
             uses: Some(1),
             alias: Some("bob".into()),
+            through: None,
             qr: None,
         };
         assert_eq!(invite.to_string(), "link://h/?inv=a");
@@ -77,5 +84,7 @@ mod tests {
             invite.to_string(),
             "a4dqobyh once, expires in 60 min, for bob"
         );
+        invite.through = Some("5vq2".into());
+        assert!(invite.to_string().ends_with(", for bob, through 5vq2"));
     }
 }

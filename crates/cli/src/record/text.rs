@@ -24,6 +24,12 @@ impl fmt::Display for Record {
                 qr.iter().try_for_each(|qr| write!(f, "\n{qr}"))
             }
             Self::Invite(invite) => invite.fmt(f),
+            Self::RouterUri { hashname } => write!(
+                f,
+                "{} leads others to us: mesh uri new --via {hashname}",
+                short(hashname)
+            ),
+            Self::Session { handle, hashname } => write!(f, "{handle} session of {hashname}"),
             Self::Invited { hashname } => {
                 write!(
                     f,
@@ -67,6 +73,8 @@ impl fmt::Display for Record {
                 links,
                 ..
             } => write!(f, "{hashname}\n{uri}\nlinks: {links}"),
+            Self::Netcheck(found) => found.fmt(f),
+            Self::PortMapping(mapping) => mapping.fmt(f),
             Self::Known(known) => known.fmt(f),
             Self::Forgotten { hashname } => write!(f, "forgot {hashname}"),
             Self::Piped {

@@ -46,7 +46,7 @@ pub struct Endpoint {
     config: Arc<Config>,
     pub(crate) identity: Arc<Identity>,
     clock: Clock,
-    rng: ChaCha20Rng,
+    pub(crate) rng: ChaCha20Rng,
     pub(crate) tokens: HashMap<Token, (LinkKey, TokenOwner)>,
     pub(crate) links: HashMap<LinkKey, Record>,
     pub(crate) names: HashMap<Hashname, LinkKey>,
@@ -103,6 +103,8 @@ pub struct EndpointStats {
     pub links: usize,
     /// Handshakes that wait for a message or a decision.
     pub half_open: usize,
+    /// Sources of strangers' packets whose work is counted.
+    pub sources: usize,
     /// Tokens that are bridged for others.
     pub bridges: usize,
     /// Pairs whose requests are counted.
@@ -337,6 +339,7 @@ impl Endpoint {
         let mut stats = EndpointStats {
             links: self.links.len(),
             half_open: self.half_open.len(),
+            sources: self.strangers.sources(),
             ..self.stats
         };
         self.router.count(&mut stats);

@@ -24,6 +24,8 @@ const ALL_KEYSTREAM: Rate = Rate {
 pub(crate) struct Strangers {
     handshakes: PrefixBuckets,
     keystream: PrefixBuckets,
+    /// What each router brings in the names of friends.
+    vouched: PrefixBuckets,
     global: Bucket,
     reserved: Bucket,
     shared: Rate,
@@ -46,6 +48,8 @@ impl Strangers {
                 per_second: KEYSTREAM_PER_SECOND,
                 burst: 1,
             }),
+            // Half of the reserve: one that makes up what its friends say leaves them the other.
+            vouched: PrefixBuckets::new(rate(budget.global.div_ceil(2))),
             global: Bucket::full(shared, now),
             reserved: Bucket::full(shared, now),
             shared,
@@ -61,16 +65,25 @@ impl Strangers {
         self.admit_from(now, prefix, friend)
     }
 
-    /// The same of one that `router` relayed. Routers name senders truly or spoil it for those who
-    /// trust them: whom we are linked to pays for itself, all strangers pay together.
+    /// The same of one that `router` relayed. Whom we are linked to pays for itself there, all
+    /// strangers pay together; and a router that names senders falsely spends what it has, not the
+    /// reserve of everybody.
     pub(crate) fn admit_routed(
         &mut self,
         now: Instant,
         router: Hashname,
         friend: Option<Hashname>,
     ) -> bool {
-        let prefix = Prefix::Named(friend.unwrap_or(router), friend.is_some());
-        self.admit_from(now, prefix, friend.is_some())
+        let whole = Prefix::Router(router);
+        let Some(friend) = friend else {
+            return self.admit_from(now, whole, false);
+        };
+        if self.vouched.bucket(now, whole).tokens() < 1 {
+            return false;
+        }
+        let admitted = self.admit_from(now, Prefix::Friend(router, friend), true);
+        self.vouched.bucket(now, whole).take(u64::from(admitted));
+        admitted
     }
 
     fn admit_from(&mut self, now: Instant, prefix: Prefix, friend: bool) -> bool {
@@ -137,9 +150,10 @@ impl Strangers {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn prefixes(&self) -> usize {
-        self.handshakes.buckets.len()
+    /// Sources with a budget of their own, of each kind at most [`MAX_STRANGER_PREFIXES`].
+    pub(crate) fn sources(&self) -> usize {
+        let tables = [&self.handshakes, &self.keystream, &self.vouched];
+        tables.map(|table| table.buckets.len()).into_iter().sum()
     }
 }
 
@@ -171,13 +185,17 @@ impl PrefixBuckets {
         bucket.refill(now, rate)
     }
 
-    /// The fullest bucket says the least about its source.
+    /// The fullest bucket says the least about its source. All that are full go at once, so that a
+    /// flood from ever new places does not cost a look at the whole table for each packet.
     fn forget_the_fullest(&mut self, now: Instant) {
         let rate = self.rate;
-        let tokens = self.buckets.iter_mut().map(|(prefix, bucket)| {
-            bucket.refill(now, rate);
-            (bucket.millitokens, *prefix)
-        });
+        self.buckets
+            .retain(|_, bucket| bucket.refill(now, rate).millitokens < rate.capacity());
+        if self.buckets.len() < MAX_STRANGER_PREFIXES {
+            return;
+        }
+        let tokens = self.buckets.iter();
+        let tokens = tokens.map(|(prefix, bucket)| (bucket.millitokens, *prefix));
         if let Some((_, prefix)) = tokens.max() {
             self.buckets.remove(&prefix);
         }
@@ -190,15 +208,17 @@ enum Prefix {
     V4([u8; 3]),
     V6([u8; 8]),
     Connection(u64),
-    /// A friend behind a router, or a router with all the strangers behind it.
-    Named(Hashname, bool),
+    /// A router, with all the strangers behind it.
+    Router(Hashname),
+    /// What a router hands over in the name of a friend.
+    Friend(Hashname, Hashname),
 }
 
 impl Prefix {
     fn of(pipe: PipeId) -> Self {
         match pipe.remote {
             Remote::Connection(number) => Self::Connection(number),
-            Remote::Router(router) => Self::Named(router, false),
+            Remote::Router(router) => Self::Router(router),
             Remote::Socket(address) => match address.ip().to_canonical() {
                 IpAddr::V4(ip) => {
                     let [a, b, c, _] = ip.octets();
@@ -275,9 +295,23 @@ mod tests {
         assert_eq!(admitted(&mut strangers, router, None), 10);
         assert_eq!(admitted(&mut strangers, other, None), 10);
         assert_eq!(admitted(&mut strangers, router, Some(friend)), 10);
-        // A router that names a friend for everything has spent that one's budget, no other's.
+        // A router that names a friend for everything has spent that one's budget with it, and nobody's
+        // with another.
         assert_eq!(admitted(&mut strangers, router, Some(friend)), 0);
-        assert_eq!(admitted(&mut strangers, router, Some(other)), 10);
+        assert_eq!(admitted(&mut strangers, other, Some(friend)), 10);
+    }
+
+    #[test]
+    fn a_router_that_names_all_our_friends_leaves_half_of_the_reserve_to_them() {
+        let (mut strangers, now) = strangers();
+        let router = Hashname::from_bytes([1; 32]);
+        let named = (2..100_u8).map(|n| Hashname::from_bytes([n; 32]));
+        let admitted = named.flat_map(|friend| [friend; 5]);
+        let admitted = admitted.filter(|friend| strangers.admit_routed(now, router, Some(*friend)));
+        assert_eq!(admitted.count(), 20);
+        let friend = pipe(200, 0, 1);
+        strangers.befriend(friend);
+        assert!(strangers.admit(now, friend));
     }
 
     #[test]
@@ -308,13 +342,14 @@ mod tests {
     #[test]
     fn the_prefix_table_stays_bounded() {
         let (mut strangers, mut now) = strangers();
+        let mut most = 0;
         for n in 0..3 * MAX_STRANGER_PREFIXES {
             now += Duration::from_millis(60);
             let (a, b) = ((n / 256) as u8, (n % 256) as u8);
             strangers.admit(now, pipe(a, b, 1));
-            assert!(strangers.prefixes() <= MAX_STRANGER_PREFIXES);
+            most = most.max(strangers.sources());
         }
-        assert_eq!(strangers.prefixes(), MAX_STRANGER_PREFIXES);
+        assert_eq!(most, MAX_STRANGER_PREFIXES);
     }
 
     #[test]
@@ -327,7 +362,7 @@ mod tests {
             let (a, b) = ((n / 256) as u8, (n % 256) as u8);
             assert!(strangers.keystream(now, pipe(a, b, 1)) > 0);
         }
-        assert_eq!(strangers.keystream.buckets.len(), MAX_STRANGER_PREFIXES);
+        assert!(strangers.sources() <= MAX_STRANGER_PREFIXES);
         assert_eq!(strangers.keystream(now, spender), 0);
     }
 }

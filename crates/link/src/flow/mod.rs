@@ -275,6 +275,13 @@ impl Flow {
         self.lanes.iter().any(|lane| !lane.pinned.is_empty())
     }
 
+    /// Whether packets wait that may leave by this pipe only.
+    #[must_use]
+    pub(crate) fn has_pinned_on(&self, slot: PipeSlot) -> bool {
+        let lane = self.lanes.get(slot);
+        lane.is_some_and(|lane| !lane.pinned.is_empty())
+    }
+
     /// Whether anything waits to be sent, though perhaps not now.
     #[must_use]
     pub fn has_pending(&self) -> bool {

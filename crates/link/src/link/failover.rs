@@ -10,7 +10,10 @@ use core::time::Duration;
 use telehash_e3x::Instant;
 
 use super::Link;
-use crate::{Event, LinkState, Open, PipeId, PipeSlot};
+use crate::{
+    Event, LinkState, Open, PipeId, PipeSlot,
+    config::{BASE_DATAGRAM, PROVEN_DATAGRAM, STREAM_PACKET},
+};
 
 impl Link {
     /// A round trip through this pipe came back, `rtt` long: traffic may go there.
@@ -157,7 +160,16 @@ impl Link {
         let next = self.pipes.iter().map(|(_, pipe)| pipe);
         let next = next.filter(|pipe| pipe.validated() && !pipe.standing.is_doubted());
         let sizes = next.map(super::pipes::Pipe::datagram).chain(own);
-        sizes.min().unwrap_or(crate::config::BASE_DATAGRAM)
+        match sizes.min().unwrap_or(BASE_DATAGRAM) {
+            STREAM_PACKET if !self.may_fragment() => PROVEN_DATAGRAM,
+            size => size,
+        }
+    }
+
+    /// Whether packets for byte streams could go on by a datagram pipe. Old peers are not put to
+    /// that test.
+    fn may_fragment(&self) -> bool {
+        self.peer_is_ours && self.config.fragments
     }
 
     /// Whether the peer is of our kind: others may take probes amiss. Deflated probes would shrink.

@@ -8,7 +8,7 @@ use telehash_lob::cloak;
 
 use crate::{
     CloakPolicy, PathSource, PipeCapabilities, PipeId, PipeSlot,
-    config::{MAX_PIPES, PROVEN_DATAGRAM},
+    config::{MAX_PIPES, PROVEN_DATAGRAM, STREAM_PACKET},
 };
 
 use super::{doubt::Standing, size::PacketSize};
@@ -265,8 +265,9 @@ impl Pipe {
         }
     }
 
-    /// Bytes that may go to this address now: what is not validated gets three times what it sent;
-    /// what we dial is free; what the peer offered has a budget of packets.
+    /// Bytes that may go to this address now: what is not validated gets three times what it sent, or
+    /// the rest of one packet more that was cut for another pipe; what we dial is free; what the
+    /// peer offered has a budget of packets.
     pub(crate) fn allowance(&self) -> usize {
         if self.validated {
             return usize::MAX;
@@ -327,8 +328,8 @@ impl Pipe {
     }
 }
 
-/// What a new pipe is taken to carry. A pipe with congestion control of its own takes care of that,
-/// too; on loopback there is nothing to find out.
+/// What a new pipe is taken to carry. A byte stream carries anything, so that only the work per
+/// packet counts. A pipe with congestion control of its own takes care of that, too; on loopback there is nothing to find out.
 fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
     let PipeCapabilities {
         reliable,
@@ -338,7 +339,9 @@ fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
     } = capabilities;
     if id.through().is_some() {
         PacketSize::fixed(max_packet)
-    } else if reliable || own_congestion_control || id.is_loopback() {
+    } else if reliable {
+        PacketSize::fixed(STREAM_PACKET)
+    } else if own_congestion_control || id.is_loopback() {
         PacketSize::fixed(PROVEN_DATAGRAM)
     } else {
         PacketSize::unknown()

@@ -39,14 +39,21 @@ impl Link {
         buf: &mut Vec<u8>,
         max_segments: usize,
     ) -> Option<Transmit> {
-        let first = self
-            .transmit_control(now, buf)
-            .or_else(|| self.transmit_relayed(now, buf, max_segments));
-        first.or_else(|| {
+        // Packets of others may need the handshake that a request brings: they do not overtake it.
+        let asks = |link: &Self| {
+            let active = link.pipes.active();
+            active.is_some_and(|slot| link.flow.has_pinned_on(slot))
+        };
+        let mut first = self.transmit_control(now, buf);
+        if first.is_none() && !asks(self) {
+            first = self.transmit_relayed(now, buf, max_segments);
+        }
+        let own = first.or_else(|| {
             let active = self.pipes.active()?;
             self.transmit_on(now, active, buf, max_segments)
                 .or_else(|| self.transmit_pinned(now, active, buf, max_segments))
-        })
+        });
+        own.or_else(|| self.transmit_relayed(now, buf, max_segments))
     }
 
     /// Queues a handshake for one pipe.

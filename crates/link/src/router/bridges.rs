@@ -1,5 +1,6 @@
 //! Which packets go to whom.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use hashbrown::HashMap;
@@ -20,6 +21,9 @@ pub const MAX_BRIDGES_PER_LINK: usize = 1024;
 /// Limit: how long a token that carries nothing stays bridged. Until then nobody else can have it.
 pub const BRIDGE_IDLE: Duration = Duration::from_secs(60);
 
+/// Least time between two looks at the whole table for bridges that are idle.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
 /// Bytes a second that one direction of a bridge carries.
 const BYTES: Rate = Rate {
     per_second: 4 << 20,
@@ -30,7 +34,8 @@ const BYTES: Rate = Rate {
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
     bridges: HashMap<Token, Bridge>,
-    owners: HashMap<LinkKey, usize>,
+    /// The tokens of each owner, so that making room is no work for the whole table.
+    owned: HashMap<LinkKey, Vec<Token>>,
     sweep_at: Option<Instant>,
 }
 
@@ -55,14 +60,16 @@ impl Bridges {
         owner: LinkKey,
         partner: LinkKey,
     ) -> bool {
-        self.sweep(now);
-        if let Some(bridge) = self.bridges.get_mut(&token) {
+        if let Some(bridge) = self.bridges.get_mut(&token)
+            && !bridge.is_idle(now)
+        {
             let same = (bridge.owner, bridge.partner) == (owner, partner);
             if same {
                 bridge.used = now;
             }
             return same;
         }
+        self.remove(token);
         self.make_room(owner);
         self.bridges.insert(
             token,
@@ -73,7 +80,7 @@ impl Bridges {
                 budget: Bucket::full(BYTES, now),
             },
         );
-        *self.owners.entry(owner).or_insert(0) += 1;
+        self.owned.entry(owner).or_default().push(token);
         self.sweep_at.get_or_insert(now + BRIDGE_IDLE);
         true
     }
@@ -119,40 +126,55 @@ impl Bridges {
         if self.sweep_at.is_none_or(|at| now < at) {
             return;
         }
-        self.retain(|bridge| now < bridge.used + BRIDGE_IDLE);
+        self.retain(|bridge| !bridge.is_idle(now));
         let first = self.bridges.values().map(|bridge| bridge.used).min();
-        self.sweep_at = first.map(|used| used + BRIDGE_IDLE);
+        self.sweep_at = first.map(|used| (used + BRIDGE_IDLE).max(now + SWEEP_PAUSE));
     }
 
     fn make_room(&mut self, owner: LinkKey) {
-        let own = self.owners.get(&owner).copied().unwrap_or(0);
+        let own = self.owned.get(&owner).map_or(0, Vec::len);
         let victim = if own >= MAX_BRIDGES_PER_LINK {
-            Some(owner)
+            self.owned.get(&owner)
         } else if self.bridges.len() >= MAX_BRIDGES {
-            let most = self.owners.iter().max_by_key(|(_, count)| **count);
-            most.map(|(link, _)| *link)
+            self.owned.values().max_by_key(|tokens| tokens.len())
         } else {
             None
         };
-        let Some(victim) = victim else { return };
-        let of_victim = self.bridges.iter().filter(|(_, at)| at.owner == victim);
-        let idlest = of_victim.min_by_key(|(_, bridge)| bridge.used);
-        if let Some(token) = idlest.map(|(token, _)| *token) {
-            self.bridges.remove(&token);
-            self.count();
+        let of_victim = victim.into_iter().flatten();
+        let used = |token: &&Token| self.bridges.get(*token).map(|bridge| bridge.used);
+        if let Some(idlest) = of_victim.min_by_key(used).copied() {
+            self.remove(idlest);
+        }
+    }
+
+    fn remove(&mut self, token: Token) {
+        let Some(bridge) = self.bridges.remove(&token) else {
+            return;
+        };
+        if let Some(tokens) = self.owned.get_mut(&bridge.owner) {
+            tokens.retain(|owned| *owned != token);
+            if tokens.is_empty() {
+                self.owned.remove(&bridge.owner);
+            }
         }
     }
 
     fn retain(&mut self, keep: impl Fn(&Bridge) -> bool) {
+        let before = self.bridges.len();
         self.bridges.retain(|_, bridge| keep(bridge));
-        self.count();
-    }
-
-    fn count(&mut self) {
-        self.owners.clear();
-        for bridge in self.bridges.values() {
-            *self.owners.entry(bridge.owner).or_insert(0) += 1;
+        if self.bridges.len() < before {
+            let bridges = &self.bridges;
+            self.owned.retain(|_, tokens| {
+                tokens.retain(|token| bridges.contains_key(token));
+                !tokens.is_empty()
+            });
         }
+    }
+}
+
+impl Bridge {
+    fn is_idle(&self, now: Instant) -> bool {
+        self.used + BRIDGE_IDLE <= now
     }
 }
 
@@ -225,6 +247,36 @@ mod tests {
         assert_eq!(bridges.poll_timeout(), Some(end));
         bridges.sweep(end);
         assert_eq!((bridges.len(), bridges.poll_timeout()), (0, None));
+    }
+
+    #[test]
+    fn bridges_that_expire_one_after_another_are_looked_for_once_a_second() {
+        let mut bridges = Bridges::default();
+        for n in 0..1000 {
+            let now = NOW + Duration::from_millis(n as u64);
+            assert!(bridges.add(now, token(n), A, B));
+        }
+        let mut sweeps = 0;
+        while let Some(at) = bridges.poll_timeout() {
+            bridges.sweep(at);
+            sweeps += 1;
+        }
+        assert_eq!((sweeps, bridges.len()), (2, 0));
+        assert!(bridges.owned.is_empty());
+    }
+
+    #[test]
+    fn a_token_that_is_idle_is_free_though_nobody_has_looked_yet() {
+        let mut bridges = Bridges::default();
+        assert!(bridges.add(NOW, token(1), A, B));
+        assert!(bridges.add(NOW + BRIDGE_IDLE / 2, token(2), A, B));
+        bridges.sweep(NOW + (BRIDGE_IDLE - Duration::from_micros(1)));
+        assert!(bridges.add(NOW + BRIDGE_IDLE, token(1), C, B));
+        assert_eq!(bridges.ends(token(1)), Some((C, B)));
+        assert_eq!(bridges.len(), 2);
+        bridges.forget(C);
+        assert_eq!(bridges.ends(token(1)), None);
+        assert!(bridges.ends(token(2)).is_some());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Requests and packets, as they come to a router.
 
+use alloc::vec::Vec;
+
+use rand_core::Rng as _;
 use telehash_e3x::{Instant, Token};
 use telehash_hashname::{Csid, Hashname};
 use telehash_lob::Lob;
 use thiserror::Error;
 
-use super::{Router, RouterPolicy};
+use super::{Router, RouterPolicy, SessionId};
 use crate::{Dispatch, DropReason, Endpoint, LinkKey, PipeId, config::MAX_HANDSHAKE_PACKET};
 
 /// Why a request was not relayed: counted, never told to its sender.
@@ -48,7 +51,60 @@ impl Endpoint {
         target: &Hashname,
         body: &[u8],
     ) -> Result<LinkKey, NotRelayed> {
-        let result = self.try_relay(now, from, target, body);
+        let result = self.try_relay(now, from, Some(target), body);
+        self.count_request(result)
+    }
+
+    /// The same for a target that is named by its session in a URI of ours: whoever holds that URI
+    /// may ask, as long as the session is good and its peer served.
+    ///
+    /// # Errors
+    /// See [`NotRelayed`]. A session that is none is [`NotRelayed::Unknown`], as a target that is not
+    /// linked is.
+    pub fn relay_session(
+        &mut self,
+        now: Instant,
+        from: LinkKey,
+        session: &SessionId,
+        body: &[u8],
+    ) -> Result<LinkKey, NotRelayed> {
+        let target = self.session_peer(now, session);
+        let result = self.try_relay(now, from, target.as_ref(), body);
+        self.count_request(result)
+    }
+
+    /// The session by which a peer that is served is known in the URI that we give it: the same as
+    /// ever while it lasts, and good for [`SESSION_LIFETIME`](crate::SESSION_LIFETIME) from now.
+    pub fn session_for(&mut self, now: Instant, peer: &Hashname) -> Option<SessionId> {
+        let rng = &mut self.rng;
+        let served = self.router.policy.serves(peer);
+        let sessions = &mut self.router.sessions;
+        served.then(|| sessions.tell(now, *peer, |bytes| rng.fill_bytes(bytes)))
+    }
+
+    /// Whose session this is, if it is good.
+    #[must_use]
+    pub fn session_peer(&self, now: Instant, session: &SessionId) -> Option<Hashname> {
+        let peer = self.router.sessions.peer_of(now, session)?;
+        self.router.policy.serves(&peer).then_some(peer)
+    }
+
+    /// Ends the session of a peer: the URIs that it shared lead to nobody. It gets another one when it
+    /// is told again, if it is still served. Whether there was a session.
+    pub fn revoke_session(&mut self, peer: &Hashname) -> bool {
+        self.router.sessions.revoke(peer)
+    }
+
+    /// The sessions that are good, in no particular order.
+    #[must_use]
+    pub fn sessions(&self, now: Instant) -> Vec<(Hashname, SessionId)> {
+        self.router.sessions.all(now)
+    }
+
+    fn count_request(
+        &mut self,
+        result: Result<LinkKey, NotRelayed>,
+    ) -> Result<LinkKey, NotRelayed> {
         match result {
             Ok(_) => self.router.relayed += 1,
             Err(_) => self.router.refused += 1,
@@ -60,7 +116,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         from: LinkKey,
-        target: &Hashname,
+        target: Option<&Hashname>,
         body: &[u8],
     ) -> Result<LinkKey, NotRelayed> {
         let sender = self.links.get(&from).ok_or(NotRelayed::Unknown)?.hashname;
@@ -68,6 +124,7 @@ impl Endpoint {
             return Err(NotRelayed::Throttled);
         }
         let token = token_of(body)?;
+        let target = target.ok_or(NotRelayed::Unknown)?;
         let to = self.link_to(target).filter(|to| *to != from);
         let to = to.ok_or(NotRelayed::Unknown)?;
         if !self.router.policy.allows(&sender, target) {

@@ -35,6 +35,13 @@ impl Endpoint {
         self.handle_for(now, PipeId::router(router), Some(payer), packet)
     }
 
+    /// Whether what `router` handed us in the name of `sender` is to be looked at: it costs as much as
+    /// an introduction.
+    pub fn admit_routed(&mut self, now: Instant, router: Hashname, sender: &Hashname) -> bool {
+        let friend = self.names.contains_key(sender).then_some(*sender);
+        self.strangers.admit_routed(now, router, friend)
+    }
+
     /// Somebody with these keys, of which that of `csid` is known, was introduced to us by `router`
     /// in the name of `sender`.
     ///
@@ -55,8 +62,7 @@ impl Endpoint {
         if self.identity.keys().agreed(keys) != Some(csid) || keys.key(csid).is_none() {
             return Err(DropReason::Downgrade);
         }
-        let friend = self.names.contains_key(sender).then_some(*sender);
-        if !self.strangers.admit_routed(now, router, friend) {
+        if !self.admit_routed(now, router, sender) {
             return Err(DropReason::Throttled);
         }
         if let Some(key) = self.names.get(&hashname) {

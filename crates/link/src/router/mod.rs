@@ -12,14 +12,16 @@ mod handle;
 mod introduced;
 mod pairs;
 mod policy;
+mod sessions;
 
-use self::{bridges::Bridges, pairs::Pairs};
+use self::{bridges::Bridges, pairs::Pairs, sessions::Sessions};
 pub use self::{
     bridges::{BRIDGE_IDLE, MAX_BRIDGES, MAX_BRIDGES_PER_LINK},
     handle::NotRelayed,
     introduced::Introduced,
     pairs::MAX_PAIRS,
     policy::{MAX_SERVED, RouterPolicy},
+    sessions::{MAX_SESSIONS, SESSION_LIFETIME, SessionId},
 };
 
 /// What an endpoint knows of the traffic that it routes.
@@ -28,6 +30,7 @@ pub(crate) struct Router {
     policy: RouterPolicy,
     pairs: Pairs,
     bridges: Bridges,
+    sessions: Sessions,
     /// Requests that went on to their targets.
     relayed: u64,
     /// Requests that did not.

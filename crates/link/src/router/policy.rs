@@ -70,7 +70,13 @@ impl RouterPolicy {
                 .as_ref()
                 .is_some_and(|decides| decides(from, to))
         };
-        self.everyone || self.served.contains(from) || self.served.contains(to) || decided()
+        self.serves(from) || self.serves(to) || decided()
+    }
+
+    /// Whether this one is served whoever asks, so that it gets a URI of ours to share.
+    #[must_use]
+    pub fn serves(&self, hashname: &Hashname) -> bool {
+        self.everyone || self.served.contains(hashname)
     }
 }
 

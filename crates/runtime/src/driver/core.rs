@@ -134,14 +134,23 @@ impl Core {
 
     fn came_up(&mut self, shared: &Shared, driver: &LinkDriver) {
         shared.keep_issuer(driver, self.link.keys());
-        // An invite is spent. A token is needed again should the peer forget us. It fitted before.
-        let _ = self.link.set_beside(driver.credentials().messages());
+        shared.keep_guest(driver, self.link.keys());
+        // It said what it had to, once. A token is needed again should the peer forget us; it fitted
+        // before.
+        let messages = driver.credentials().come_up();
+        let _ = self.link.set_beside(messages);
         shared.publish_state(driver, None);
     }
 
     /// The peer is a link already, and says what led it here.
     fn heard_beside(&self, message: &HandshakeMessage, shared: &Shared, driver: &LinkDriver) {
-        if message.kind == Kind::Uri {
+        if message.kind != Kind::Uri {
+            return;
+        }
+        if let Some(uri) = message.extra.get("uri").and_then(|uri| uri.as_str()) {
+            shared.given_uri(driver.hashname(), uri);
+        }
+        if !shared.heard_answer(driver.hashname(), self.link.keys(), message) {
             let active = self.link.active_pipe();
             let pipe = self.link.pipes().find(|pipe| Some(pipe.slot) == active);
             let path = pipe.and_then(|pipe| shared.path_of(pipe.id));
@@ -263,6 +272,7 @@ impl Core {
                 }
             }
             PathEvent::PingOver(ping) => self.pings.retain(|(id, _)| *id != ping),
+            PathEvent::RouterUri(uri) => effects.given_uri = Some(uri),
             PathEvent::SeenAs { path, .. } => effects.seen_as.push(path),
             _ => {}
         }

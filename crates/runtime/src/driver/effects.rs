@@ -28,6 +28,8 @@ pub(crate) struct Effects {
     pub(super) pipe_lost: bool,
     /// How the peer sees us.
     pub(super) seen_as: Vec<Path>,
+    /// The URI that the peer, a router, gives us to share.
+    pub(super) given_uri: Option<String>,
     /// A channel ended or failed: whoever waits for that looks again.
     pub(super) channel_over: bool,
 }
@@ -66,6 +68,9 @@ impl Effects {
         }
         for path in self.seen_as {
             shared.seen_as(driver, path);
+        }
+        if let Some(uri) = self.given_uri {
+            shared.given_uri(driver.hashname(), &uri);
         }
         if self.channel_over {
             shared.lifecycle.channel_over();

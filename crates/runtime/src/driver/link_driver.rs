@@ -17,6 +17,7 @@ use crate::limits::{
     MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
 };
 use crate::shared::Shared;
+use crate::state::Grant;
 
 /// A link of the mesh: its core behind one lock, and what is known without it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct LinkDriver {
     seen_as: Mutex<Vec<Path>>,
     /// What its handshakes carry: an invite until it is up, a token as long as it lives.
     credentials: Mutex<Credentials>,
+    /// What it was let in by, until it is up: a URI that it presented through a router.
+    guest: Mutex<Option<Grant>>,
 }
 
 /// A path that the application named.
@@ -113,6 +116,7 @@ impl LinkDriver {
             targets: Mutex::default(),
             seen_as: Mutex::default(),
             credentials: Mutex::default(),
+            guest: Mutex::default(),
         }
     }
 
@@ -168,6 +172,23 @@ impl LinkDriver {
         self.credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_guest(&self, grant: Grant) {
+        *self.lock_guest() = Some(grant);
+    }
+
+    /// Whether it was let in by a shared URI, and has not proved yet who it is.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.lock_guest().is_some()
+    }
+
+    pub(crate) fn take_guest(&self) -> Option<Grant> {
+        self.lock_guest().take()
+    }
+
+    fn lock_guest(&self) -> MutexGuard<'_, Option<Grant>> {
+        self.guest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more handler task, unless too many run.

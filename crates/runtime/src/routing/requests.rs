@@ -7,6 +7,7 @@ use telehash_channel_peer::{self as peer, PeerOpen, Target};
 use telehash_e3x::Token;
 use telehash_hashname::{Hashname, Path};
 use telehash_link::{Dispatch, Introduced, LinkState, MessageSet, Packet, PathSource, PipeId};
+use telehash_uri::LinkUri;
 
 use crate::accept::Stranger;
 use crate::connect::Guest;
@@ -33,15 +34,25 @@ impl Shared {
     }
 
     fn requested(self: &Arc<Self>, driver: &Arc<LinkDriver>, open: &PeerOpen, packet: &Packet) {
-        let Target::Hashname(target) = &open.target else {
-            return;
-        };
         let sender = driver.hashname();
-        let mut endpoint = self.endpoint();
-        let relayed = endpoint.relay(self.clock.now(), driver.key(), target, &packet.body);
-        self.timers.arm_endpoint(endpoint.poll_timeout());
-        drop(endpoint);
-        let (from, to) = (sender.short(), target.short());
+        let now = self.clock.now();
+        let (key, body) = (driver.key(), &packet.body);
+        let (relayed, to) = match &open.target {
+            Target::Hashname(target) => {
+                let relayed = self.endpoint().relay(now, key, target, body);
+                (relayed, target.short().to_string())
+            }
+            Target::Uri(uri) => {
+                let uri = LinkUri::parse_strict(uri).ok();
+                // What is no session of ours is treated as one that is not good.
+                let session = uri.and_then(|uri| self.session_in(&uri));
+                let session = session.unwrap_or_default();
+                let relayed = self.endpoint().relay_session(now, key, &session, body);
+                (relayed, "the peer of a session".to_owned())
+            }
+        };
+        self.timers.arm_endpoint(self.endpoint().poll_timeout());
+        let from = sender.short();
         match relayed {
             Ok(key) => {
                 tracing::debug!(%from, %to, "request relayed");
@@ -61,7 +72,7 @@ impl Shared {
         if let Some(welcome) = self.door.news(&self.known) {
             endpoint.set_welcome(welcome);
         }
-        let now = self.clock.now();
+        let (now, sender) = (self.clock.now(), open.peer);
         let arrival = connect::arrive(now, &mut endpoint, router, open, &packet.body);
         self.timers.arm_endpoint(endpoint.poll_timeout());
         drop(endpoint);
@@ -79,8 +90,11 @@ impl Shared {
                 self.meet(incoming);
             }
             Some(Arrival::Introduction(who, introduction)) => {
-                self.introduced(router, &who, introduction);
+                if !self.introduced_with_uri(router, sender, &introduction) {
+                    self.introduced(router, &who, introduction);
+                }
             }
+            Some(Arrival::Uri(presented)) => self.presented(router, sender, &presented),
             Some(Arrival::Packet(..)) | None => {
                 tracing::trace!(router = %router.short(), "what a router handed over is dropped");
             }
@@ -116,7 +130,14 @@ impl Shared {
                     round: MessageSet::new(Token::from_bytes([0; Token::LEN])),
                     introduced: true,
                 };
-                self.meet_introduced(stranger, Guest::Introduced { keys, router });
+                self.meet_introduced(
+                    stranger,
+                    Guest::Introduced {
+                        keys,
+                        router,
+                        saying: Vec::new(),
+                    },
+                );
             }
         }
     }

@@ -5,6 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// How the names of files end that are not complete.
+const SUFFIX: &str = ".new";
+
 /// Replaces `path` with `contents`: written beside it with mode 0600, synced, renamed over it.
 pub(super) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let temporary = write_beside(path, contents)?;
@@ -41,6 +44,24 @@ pub(super) fn read_bounded(file: &File, limit: u64) -> io::Result<Option<Vec<u8>
     Ok((contents.len() as u64 <= limit).then_some(contents))
 }
 
+/// Removes what killed processes left half written beside `path`. Only for who holds the lock of the
+/// directory: others may be writing.
+pub(super) fn tidy(path: &Path) {
+    let entries = path.parent().map(fs::read_dir);
+    let entries = entries.into_iter().flatten().flatten().flatten();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for entry in entries {
+        let left = entry.file_name();
+        let left = left.to_string_lossy();
+        let number = left
+            .strip_prefix(&*name)
+            .and_then(|end| end.strip_prefix('.'));
+        if number.is_some_and(|number| number.ends_with(SUFFIX)) {
+            discard(&entry.path());
+        }
+    }
+}
+
 fn write_beside(path: &Path, contents: &[u8]) -> io::Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +69,7 @@ fn write_beside(path: &Path, contents: &[u8]) -> io::Result<PathBuf> {
         .file_name()
         .ok_or(io::ErrorKind::InvalidInput)?
         .to_os_string();
-    name.push(format!(".{}-{number}.new", std::process::id()));
+    name.push(format!(".{}-{number}{SUFFIX}", std::process::id()));
     let temporary = path.with_file_name(name);
     discard(&temporary);
     let file = create_new(&temporary)?;
@@ -115,6 +136,26 @@ mod tests {
         replace(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_left_half_written_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("links.json");
+        replace(&path, b"complete").unwrap();
+        for name in [
+            "links.json.7-0.new",
+            "links.json.8-3.new",
+            "id.json.7-1.new",
+            "links.json.bak",
+        ] {
+            fs::write(dir.path().join(name), b"half").unwrap();
+        }
+        tidy(&path);
+        let left = fs::read_dir(dir.path()).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["id.json.7-1.new", "links.json", "links.json.bak"]);
     }
 
     #[cfg(unix)]

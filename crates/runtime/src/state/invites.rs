@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use telehash_hashname::LinkJson;
-use telehash_uri::{Secret, Terms};
+use telehash_hashname::{Hashname, LinkJson};
+use telehash_uri::{Fragment, Secret, Terms};
 
 use super::known::{KnownLinks, Table, Trust, is_alias};
 use super::{KnownLink, KnownLinkError};
@@ -20,6 +20,17 @@ pub struct OpenInvite {
     pub uses: Option<u32>,
     /// What whoever redeems it will be called.
     pub alias: Option<String>,
+    /// The router through which it leads to us; none if it is an invite.
+    pub through: Option<Hashname>,
+}
+
+/// What goes with a secret that was given out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// What whoever redeems it will be called.
+    pub(crate) alias: Option<String>,
+    /// It is the custom part of a URI of this router; none if it is an invite.
+    pub(crate) through: Option<Hashname>,
 }
 
 impl KnownLinks {
@@ -35,7 +46,8 @@ impl KnownLinks {
                 handle: entry.secret.handle(),
                 expires: entry.terms.expires,
                 uses: entry.terms.uses,
-                alias: entry.value.clone(),
+                alias: entry.value.alias.clone(),
+                through: entry.value.through,
             })
             .collect()
     }
@@ -61,14 +73,14 @@ impl KnownLinks {
         unix: u64,
         secret: Secret,
         terms: Terms,
-        alias: Option<String>,
+        grant: Grant,
     ) -> Result<(), KnownLinkError> {
-        if let Some(alias) = alias.as_ref().filter(|alias| !is_alias(alias)) {
+        if let Some(alias) = grant.alias.as_ref().filter(|alias| !is_alias(alias)) {
             return Err(KnownLinkError::BadAlias {
                 alias: alias.clone(),
             });
         }
-        self.table().invites.issue(unix, secret, terms, alias);
+        self.table().invites.issue(unix, secret, terms, grant);
         self.guests_changed();
         Ok(())
     }
@@ -90,6 +102,53 @@ impl KnownLinks {
         redeemed
     }
 
+    /// The custom part of the shared URI with this fragment, if that is good now. All are looked at,
+    /// wherever it is.
+    pub(crate) fn find_share(
+        &self,
+        unix: u64,
+        own: &Hashname,
+        offered: &Fragment,
+    ) -> Option<(Secret, Fragment)> {
+        let table = self.table();
+        let mut found = None;
+        for entry in table.invites.iter() {
+            // 16 bytes can always be a custom part.
+            let Ok(whole) = Fragment::new(own, entry.secret.as_bytes()) else {
+                continue;
+            };
+            if entry.value.through.is_some() && offered.is_answered_by(&whole, own) {
+                found = Some((entry.secret.clone(), whole));
+            }
+        }
+        found.filter(|(secret, _)| table.invites.look_up(unix, secret).is_some())
+    }
+
+    /// Spends a shared URI on somebody who presented it. What that one is to be called, if it is good.
+    pub(crate) fn spend_share(&self, unix: u64, secret: &Secret) -> Option<Grant> {
+        let mut table = self.table();
+        let is_share = |grant: &Grant| grant.through.is_some();
+        table
+            .invites
+            .look_up(unix, secret)
+            .filter(|grant| is_share(grant))?;
+        let grant = table.invites.redeem(unix, secret);
+        drop(table);
+        self.guests_changed();
+        grant
+    }
+
+    /// Whoever was let in by a shared URI proved who it is, and becomes a known and trusted link.
+    pub(crate) fn befriend_guest(
+        &self,
+        guest: LinkJson,
+        grant: Grant,
+    ) -> Result<(), KnownLinkError> {
+        self.table().befriend(guest, grant)?;
+        self.guests_changed();
+        Ok(())
+    }
+
     /// The issuer of an invite that we redeemed becomes a known and trusted link, unless it is
     /// blocked.
     pub(crate) fn remember_issuer(&self, issuer: LinkJson) -> Result<(), KnownLinkError> {
@@ -108,18 +167,22 @@ impl Table {
     /// All or nothing: where there is no room for the guest the invite stays good.
     fn redeem(&mut self, unix: u64, secret: &Secret, guest: LinkJson) -> bool {
         let hashname = guest.hashname;
-        if self.invites.look_up(unix, secret).is_none() || self.entry(hashname).is_err() {
+        let is_invite = |grant: &&Grant| grant.through.is_none();
+        let invite = self.invites.look_up(unix, secret).filter(is_invite);
+        if invite.is_none() || self.entry(hashname).is_err() {
             return false;
         }
-        let Some(alias) = self.invites.redeem(unix, secret) else {
-            return false;
-        };
-        let alias = alias.filter(|alias| self.owner_of(alias).is_none());
-        if let Ok(known) = self.entry(hashname) {
-            known.befriend(guest);
-            known.alias = known.alias.take().or(alias);
-        }
-        true
+        let grant = self.invites.redeem(unix, secret);
+        grant.is_some_and(|grant| self.befriend(guest, grant).is_ok())
+    }
+
+    fn befriend(&mut self, guest: LinkJson, grant: Grant) -> Result<(), KnownLinkError> {
+        let is_free = |alias: &String| self.owner_of(alias).is_none();
+        let alias = grant.alias.filter(is_free);
+        let known = self.entry(guest.hashname)?;
+        known.befriend(guest);
+        known.alias = known.alias.take().or(alias);
+        Ok(())
     }
 }
 
@@ -155,11 +218,18 @@ mod tests {
         LinkJson::new(keys).unwrap()
     }
 
+    fn called(alias: &str) -> Grant {
+        Grant {
+            alias: Some(alias.into()),
+            through: None,
+        }
+    }
+
     fn with_invite(alias: &str) -> KnownLinks {
         let known = KnownLinks::default();
         let terms = Terms::once_until(200);
         known
-            .issue_invite(100, secret(1), terms, Some(alias.into()))
+            .issue_invite(100, secret(1), terms, called(alias))
             .unwrap();
         known
     }
@@ -213,7 +283,7 @@ mod tests {
         for number in 0..=MAX_INVITES {
             let terms = Terms::once_until(1000 + number as u64);
             known
-                .issue_invite(100, secret(number), terms, None)
+                .issue_invite(100, secret(number), terms, Grant::default())
                 .unwrap();
         }
         assert_eq!(known.invites(100).len(), MAX_INVITES);
@@ -229,12 +299,41 @@ mod tests {
             for number in 0..MAX_KNOWN_LINKS {
                 let mut bytes = [0; 32];
                 bytes[..8].copy_from_slice(&number.to_be_bytes());
-                table
-                    .entry(telehash_hashname::Hashname::from_bytes(bytes))
-                    .unwrap();
+                table.entry(Hashname::from_bytes(bytes)).unwrap();
             }
         }
         assert!(!known.redeem_invite(150, &secret(1), guest(1)));
         assert!(known.has_invites());
+    }
+
+    #[test]
+    fn a_shared_uri_is_found_by_its_fragment_and_is_no_invite() {
+        let (known, own) = (KnownLinks::default(), Hashname::from_bytes([4; 32]));
+        let grant = Grant {
+            through: Some(Hashname::from_bytes([5; 32])),
+            ..called("bob")
+        };
+        let terms = Terms::once_until(200);
+        known
+            .issue_invite(100, secret(1), terms, grant.clone())
+            .unwrap();
+        known
+            .issue_invite(100, secret(2), terms, called("ann"))
+            .unwrap();
+        let fragment = |number| Fragment::new(&own, secret(number).as_bytes()).unwrap();
+        let found = |offered: &Fragment| known.find_share(150, &own, offered).map(|(one, _)| one);
+        assert_eq!(found(&fragment(1)), Some(secret(1)));
+        assert_eq!(found(&fragment(1).digest_only()), Some(secret(1)));
+        assert_eq!(found(&fragment(2)), None, "an invite");
+        assert_eq!(found(&fragment(3)), None, "nobody's");
+        assert_eq!(known.find_share(200, &own, &fragment(1)), None, "late");
+        assert!(!known.redeem_invite(150, &secret(1), guest(1)), "no invite");
+        assert_eq!(known.spend_share(150, &secret(2)), None, "no share");
+        assert_eq!(known.spend_share(150, &secret(1)), Some(grant.clone()));
+        assert_eq!(known.spend_share(150, &secret(1)), None, "spent");
+        assert_eq!(found(&fragment(1)), None, "spent");
+        known.befriend_guest(guest(1), grant).unwrap();
+        assert_eq!(known.find("bob"), Ok(guest(1).hashname));
+        assert_eq!(known.trust(&guest(1).hashname), Trust::Trusted);
     }
 }

@@ -10,6 +10,7 @@ use telehash_uri::Issued;
 use tokio::sync::Notify;
 
 use super::KnownLinkError;
+use super::invites::Grant;
 use crate::limits::{MAX_ALIAS, MAX_INVITES, MAX_KNOWN_LINKS, MAX_REMEMBERED_AT};
 
 /// Fewest characters that [`KnownLinks::find`] takes as the beginning of a hashname.
@@ -76,7 +77,7 @@ pub(super) struct Table {
     /// Highest `at` of endpoints that are no known links.
     pub(super) seen: BTreeMap<Hashname, u64>,
     /// Each with what whoever redeems it will be called.
-    pub(super) invites: Issued<Option<String>>,
+    pub(super) invites: Issued<Grant>,
 }
 
 impl Default for Table {
@@ -188,24 +189,21 @@ impl KnownLinks {
     /// # Errors
     /// [`KnownLinkError::BadAlias`], [`KnownLinkError::AliasTaken`], [`KnownLinkError::Full`].
     pub fn set_alias(&self, hashname: Hashname, alias: Option<&str>) -> Result<(), KnownLinkError> {
-        if let Some(alias) = alias {
-            if !is_alias(alias) {
-                return Err(KnownLinkError::BadAlias {
-                    alias: alias.into(),
-                });
-            }
-            if let Some(owner) = self
-                .table()
-                .owner_of(alias)
-                .filter(|owner| *owner != hashname)
-            {
-                return Err(KnownLinkError::AliasTaken {
-                    alias: alias.into(),
-                    owner,
-                });
-            }
+        let bad = alias.filter(|alias| !is_alias(alias));
+        if let Some(alias) = bad.map(str::to_owned) {
+            return Err(KnownLinkError::BadAlias { alias });
         }
-        self.change(hashname, |known| known.alias = alias.map(str::to_owned))
+        let mut table = self.table();
+        let owner = alias.and_then(|alias| Some((alias, table.owner_of(alias)?)));
+        if let Some((alias, owner)) = owner.filter(|(_, owner)| *owner != hashname) {
+            let alias = alias.to_owned();
+            return Err(KnownLinkError::AliasTaken { alias, owner });
+        }
+        // Under the lock under which it was looked for.
+        table.entry(hashname)?.alias = alias.map(str::to_owned);
+        drop(table);
+        self.changed.notify_one();
+        Ok(())
     }
 
     /// Forgets an endpoint. Whether it was known.
@@ -395,6 +393,28 @@ mod tests {
             );
         }
         known.set_alias(bob, Some(&longest)).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_are_called_the_same_at_once_one_is() {
+        for round in 0..20 {
+            let known = KnownLinks::default();
+            let barrier = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for number in 0..8 {
+                    let (known, barrier) = (&known, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        let _ = known.set_alias(numbered(number), Some("home"));
+                    });
+                }
+            });
+            let called = known
+                .all()
+                .into_iter()
+                .filter(|known| known.alias.is_some());
+            assert_eq!(called.count(), 1, "{round}");
+        }
     }
 
     #[test]

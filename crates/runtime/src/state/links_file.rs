@@ -1,5 +1,6 @@
 //! `links.json`: `{"version":1,"links":[{"alias","trust","router","at","link":{link
-//! JSON}}],"seen":{hashname: at},"invites":[{"secret","expires","uses","alias"}]}`.
+//! JSON}}],"seen":{hashname: at},"invites":[{"secret","expires","uses","alias",
+//! "through"}]}`.
 
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use telehash_hashname::{Hashname, LinkJson};
 use telehash_uri::{IssuedSecret, Secret, Terms};
 
 use super::StateError;
+use super::invites::Grant;
 use super::known::{KnownLink, KnownLinks, Table, Trust, is_alias};
 
 /// The version written, and the highest read.
@@ -45,13 +47,13 @@ pub(super) fn parse(path: &Path, contents: &[u8]) -> Result<KnownLinks, StateErr
     for (number, entry) in file["invites"].as_array().into_iter().flatten().enumerate() {
         let invite = parse_invite(entry)
             .map_err(|reason| malformed(format!("invite {}: {reason}", number + 1)))?;
-        let (secret, terms, alias) = invite;
-        table.invites.issue(0, secret, terms, alias);
+        let (secret, terms, grant) = invite;
+        table.invites.issue(0, secret, terms, grant);
     }
     Ok(KnownLinks::from_table(table))
 }
 
-fn parse_invite(entry: &Value) -> Result<(Secret, Terms, Option<String>), String> {
+fn parse_invite(entry: &Value) -> Result<(Secret, Terms, Grant), String> {
     let secret = entry["secret"].as_str().ok_or("it has no secret")?;
     let secret: Secret = secret.parse().map_err(|_| "its secret is none")?;
     // What is damaged must not be good for longer than it was.
@@ -65,7 +67,16 @@ fn parse_invite(entry: &Value) -> Result<(Secret, Terms, Option<String>), String
     let uses = number("uses")?.map(|uses| u32::try_from(uses).unwrap_or(0));
     let terms = Terms::UNLIMITED.until(number("expires")?).uses(uses);
     let alias = entry["alias"].as_str().filter(|alias| is_alias(alias));
-    Ok((secret, terms, alias.map(str::to_owned)))
+    let through = match &entry["through"] {
+        Value::Null => None,
+        name => {
+            let name = name.as_str().and_then(|name| name.parse().ok());
+            // It would be an invite without it.
+            Some(name.ok_or("its router has no hashname")?)
+        }
+    };
+    let alias = alias.map(str::to_owned);
+    Ok((secret, terms, Grant { alias, through }))
 }
 
 fn parse_link(entry: &Value) -> Result<KnownLink, String> {
@@ -115,12 +126,13 @@ pub(super) fn render(links: &KnownLinks) -> String {
     )
 }
 
-fn render_invite(invite: &IssuedSecret<Option<String>>) -> Value {
+fn render_invite(invite: &IssuedSecret<Grant>) -> Value {
     json!({
         "secret": invite.secret.to_text(),
         "expires": invite.terms.expires,
         "uses": invite.terms.uses,
-        "alias": invite.value,
+        "alias": invite.value.alias,
+        "through": invite.value.through.map(|router| router.to_string()),
     })
 }
 
@@ -188,7 +200,7 @@ mod tests {
         let secret = Secret::from_bytes([9; 16]);
         let terms = Terms::once_until(200);
         known
-            .issue_invite(100, secret.clone(), terms, Some("bob".into()))
+            .issue_invite(100, secret.clone(), terms, grant(None))
             .unwrap();
         let again = read(&render(&known)).unwrap();
         assert_eq!(again.invites(100), known.invites(100));
@@ -199,9 +211,35 @@ mod tests {
         assert!(!late.redeem_invite(200, &secret, link()));
     }
 
+    fn grant(through: Option<Hashname>) -> Grant {
+        Grant {
+            alias: Some("bob".into()),
+            through,
+        }
+    }
+
+    #[test]
+    fn a_shared_uri_stays_one_and_no_invite_when_it_is_read_again() {
+        let known = KnownLinks::default();
+        let (secret, router) = (Secret::from_bytes([9; 16]), Hashname::from_bytes([3; 32]));
+        let terms = Terms::once_until(200);
+        known
+            .issue_invite(100, secret.clone(), terms, grant(Some(router)))
+            .unwrap();
+        let again = read(&render(&known)).unwrap();
+        assert_eq!(again.invites(100), known.invites(100));
+        assert!(!again.redeem_invite(199, &secret, link()));
+        assert_eq!(again.spend_share(199, &secret), Some(grant(Some(router))));
+        assert_eq!(
+            read(&render(&again)).unwrap().spend_share(199, &secret),
+            None
+        );
+    }
+
     #[test]
     fn a_damaged_invite_is_reported() {
-        for bad in [r#"{}"#, r#"{"secret":"aa"}"#] {
+        let router = r#"{"secret":"bebqgayhbeb2gayhbeb2gayhbe","through":"x"}"#;
+        for bad in [r#"{}"#, r#"{"secret":"aa"}"#, router] {
             let text = format!(r#"{{"version":1,"invites":[{bad}]}}"#);
             let error = read(&text).unwrap_err().to_string();
             assert!(error.contains("invite 1"), "{error}");

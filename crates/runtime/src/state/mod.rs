@@ -21,6 +21,7 @@ use telehash_hashname::IdentityJson;
 
 pub use self::error::{KnownLinkError, StateError};
 pub use self::identity_file::{create_identity, read_identity};
+pub(crate) use self::invites::Grant;
 pub use self::invites::OpenInvite;
 pub use self::known::{KnownLink, KnownLinks, Trust};
 use self::lock::Lock;
@@ -52,7 +53,9 @@ impl StateDir {
         let path = path.into();
         create_private(&path).map_err(StateError::io("create", &path))?;
         let lock = Lock::acquire(&path)?;
-        Ok(Self { path, _lock: lock })
+        let state = Self { path, _lock: lock };
+        atomic::tidy(&state.links_path());
+        Ok(state)
     }
 
     /// The directory.
@@ -144,6 +147,20 @@ mod tests {
         );
         drop(first);
         StateDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_rid_of_what_a_killed_endpoint_left_half_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join("links.json.123-4.new");
+        fs::write(&left, "{").unwrap();
+        let state = StateDir::open(parent.path()).unwrap();
+        assert!(!left.exists());
+        // Nobody else comes in between.
+        fs::write(&left, "{").unwrap();
+        StateDir::open(parent.path()).unwrap_err();
+        assert!(left.exists());
+        drop(state);
     }
 
     #[test]

@@ -231,3 +231,28 @@ async fn invites_and_those_who_redeemed_them_outlive_the_endpoint() {
     let other = endpoint(&network).build().await.unwrap();
     assert!(!links(&other, &invite).await, "spent before the restart");
 }
+
+/// What is in the directory when the guest hears that it was let in is what a kill would leave.
+#[tokio::test(start_paused = true)]
+async fn an_invite_is_spent_on_disk_before_whoever_redeems_it_is_answered() {
+    let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let network = MemoryNetwork::new(1);
+    let host = |directory: &tempfile::TempDir, network: &MemoryNetwork| {
+        let builder = Mesh::builder().transport(network.endpoint_at(HOST).unwrap());
+        builder.state_dir(directory.path()).build()
+    };
+    let first = host(&directory, &network).await.unwrap();
+    let invite = first.invite(InviteOptions::new()).unwrap();
+    let guest = endpoint(&network).build().await.unwrap();
+    let link = guest.link(invite.clone()).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    for file in ["id.json", "links.json"] {
+        std::fs::copy(directory.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let network = MemoryNetwork::new(2);
+    let second = host(&copy, &network).await.unwrap();
+    assert!(trusts(&second, &guest), "whoever was let in is known");
+    let other = endpoint(&network).build().await.unwrap();
+    assert!(!links(&other, &invite).await, "and nobody else comes in");
+    first.close().await;
+}

@@ -17,7 +17,14 @@ async fn room_that_comes_before_its_waiter_is_not_missed_while_another_link_is_s
     let (_slow, to_slow) = linked(&client, &network).await;
     hooks.swallow.store(true, Ordering::SeqCst);
     let _lost = to_slow.open(Open::reliable("echo")).await.unwrap();
-    let slow = hooks.swallowed.lock().unwrap()[0].0;
+    // Another thread may be sending for this link: then that one sends the open as well.
+    let slow = loop {
+        let first = hooks.swallowed.lock().unwrap().first().copied();
+        if let Some((slow, _)) = first {
+            break slow;
+        }
+        tokio::task::yield_now().await;
+    };
     hooks.swallow.store(false, Ordering::SeqCst);
     let (_quick, to_quick) = linked(&client, &network).await;
     let mut channel = to_quick.open(Open::reliable("echo")).await.unwrap();

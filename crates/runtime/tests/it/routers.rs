@@ -168,6 +168,31 @@ async fn the_application_may_decide_about_each_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_while_deciding_about_a_request_refuses_it_and_harms_nobody() {
+    let trio = Trio::new(false).await;
+    trio.router.router(false);
+    trio.router
+        .on_route(|_, _| panic!("a fault of the application"));
+    let mut events = trio.router.events();
+    let error = trio.ann.link(trio.bob.hashname()).await.unwrap_err();
+    assert!(matches!(error, LinkError::NotFound { .. }), "{error}");
+    let refused = trio.router.stats().endpoint.not_relayed;
+    assert!(refused > 0, "they count as requests that were refused");
+    for mesh in [&trio.ann, &trio.bob] {
+        let link = mesh.get(&trio.router.hashname()).unwrap();
+        link.ping().await.unwrap();
+    }
+    trio.router.on_route(|_, _| true);
+    let link = trio.ann.link(trio.bob.hashname()).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    trio.router.close().await;
+    while let Some(event) = events.next().await {
+        assert!(!matches!(event, MeshEvent::LinkPanicked { .. }));
+    }
+    trio.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_looked_for_in_vain_is_given_up_after_a_while() {
     let trio = Trio::new(false).await;
     let start = tokio::time::Instant::now();

@@ -1,10 +1,11 @@
 //! What survives from one run to the next.
 
+use telehash_runtime::limits::SAVE_RETRY;
 use telehash_runtime::state::{StateError, Trust};
-use telehash_runtime::{Accept, BuildError, Mesh};
+use telehash_runtime::{Accept, BuildError, Mesh, MeshEvent};
 use telehash_transport::memory::MemoryNetwork;
 
-use crate::common::{PATIENCE, endpoint};
+use crate::common::{PATIENCE, endpoint, event};
 
 #[tokio::test(start_paused = true)]
 async fn identity_and_known_links_survive_a_restart() {
@@ -138,4 +139,31 @@ async fn without_a_state_directory_each_mesh_is_somebody_new() {
         .transport(network.endpoint())
         .identity(identity.clone());
     assert_eq!(mesh.build().await.unwrap().hashname(), identity.hashname());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_saved_is_saved_once_that_is_possible() {
+    let network = MemoryNetwork::new(1);
+    let dir = tempfile::tempdir().unwrap();
+    let mesh = endpoint(&network).state_dir(dir.path()).build();
+    let mesh = mesh.await.unwrap();
+    // No file can take the place of a directory that is not empty.
+    let file = dir.path().join("links.json");
+    let _ = std::fs::remove_file(&file);
+    std::fs::create_dir_all(file.join("in the way")).unwrap();
+    let mut events = mesh.events();
+    let name = telehash_hashname::Hashname::from_bytes([7; 32]);
+    mesh.known().set_alias(name, Some("late")).unwrap();
+    let error = event(&mut events, |event| match event {
+        MeshEvent::StateNotSaved { error } => Some(error),
+        _ => None,
+    });
+    assert!(error.await.contains("links.json"));
+    std::fs::remove_dir_all(&file).unwrap();
+    while !file.is_file() {
+        tokio::time::sleep(SAVE_RETRY).await;
+    }
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert!(saved.contains("late"), "{saved}");
+    mesh.close().await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telehash_runtime::{Accept, Link, Mesh, Open, Packet};
+use telehash_runtime::{Accept, InviteOptions, Link, Mesh, MeshEvent, Open, Packet};
 use telehash_transport_udp::{UdpConfig, UdpTransport};
 
 use crate::common::echo;
@@ -74,4 +74,30 @@ async fn a_port_in_use_is_said() {
         .open_transport(async move { UdpTransport::bind(&UdpConfig::at(taken)).await });
     let error = builder.build().await.unwrap_err().to_string();
     assert!(error.contains("is in use by another program"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uri_leads_through_a_router_to_whoever_shared_it() {
+    let limit = Duration::from_secs(30);
+    let router = mesh(Mesh::builder().accept(Accept::All).router(true)).await;
+    let bob = mesh(Mesh::builder().on_open("echo", echo)).await;
+    let mut events = bob.events();
+    let link = bob.use_router(router.local_link_json()).await.unwrap();
+    link.wait_up(limit).await.unwrap();
+    crate::common::event(&mut events, |event| match event {
+        MeshEvent::RouterUri { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    let uri = bob.share_uri(InviteOptions::new(), None).unwrap();
+    let ann = mesh(Mesh::builder()).await;
+    let link = ann.link(uri.to_string()).await.unwrap();
+    link.wait_up(limit).await.unwrap();
+    assert_eq!(link.hashname(), bob.hashname());
+    let mut channel = link.open(Open::reliable("echo")).await.unwrap();
+    channel.send(Packet::new("hello")).await.unwrap();
+    assert_eq!(channel.recv().await.unwrap().unwrap().body, "hello");
+    for mesh in [ann, bob, router] {
+        mesh.close().await;
+    }
 }

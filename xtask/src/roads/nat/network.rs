@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::super::net::Namespace;
 use super::super::world::Place;
@@ -78,6 +78,11 @@ impl Nats {
             b,
             nats,
         })
+    }
+
+    /// The first of them.
+    pub(super) fn nat(&self) -> Result<&Namespace> {
+        self.nats.first().context("no end is behind a NAT")
     }
 
     /// Has the NATs forget whom they know.

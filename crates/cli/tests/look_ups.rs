@@ -1,0 +1,168 @@
+//! Targets that name a domain: whose it is comes from a name server on the loopback interface.
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use common::{UNREACHABLE, USAGE, Up, World};
+use hickory_server::Server;
+use hickory_server::proto::rr::rdata::{A, SOA, SRV, TXT};
+use hickory_server::proto::rr::{Name, RData, Record};
+use hickory_server::store::in_memory::InMemoryZoneHandler;
+use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
+use mesh::resolve::dns;
+use mesh::{LinkJson, Path};
+use serde_json::Value;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+/// The name server of `example.org`, in a thread of its own.
+struct NameServer {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl NameServer {
+    /// It says that this endpoint is there, or nothing at all.
+    fn of(up: Option<&Up>) -> Self {
+        let origin = name("example.org");
+        let mut zone: InMemoryZoneHandler =
+            InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
+        let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
+        let records = up.map(records).unwrap_or_default();
+        let all = [(origin.clone(), RData::SOA(soa))]
+            .into_iter()
+            .chain(records);
+        for (host, data) in all {
+            assert!(zone.upsert_mut(Record::from_rdata(host, 60, data), 1));
+        }
+        let mut catalog = Catalog::new();
+        catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let mut server = Server::new(catalog);
+                server.register_socket(tokio::net::UdpSocket::from_std(socket).unwrap());
+                // Its sender is dropped, or says so.
+                let _ = stopped.await;
+            });
+        });
+        Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn name(host: &str) -> Name {
+    Name::from_ascii(format!("{host}.")).unwrap()
+}
+
+/// What this endpoint publishes.
+fn records(up: &Up) -> Vec<(Name, RData)> {
+    let link = LinkJson::parse(&up.link()).unwrap();
+    let host = name(&format!("{}.example.org", link.hashname));
+    let at = link.paths.iter().find_map(Path::socket_addr).unwrap();
+    let service = SRV::new(0, 0, at.port(), host.clone());
+    let mut records = vec![
+        (name("_link._udp.example.org"), RData::SRV(service)),
+        (host.clone(), RData::A(A([127, 0, 0, 1].into()))),
+    ];
+    for text in dns::texts(&link.keys).unwrap() {
+        records.push((host.clone(), RData::TXT(TXT::new(vec![text]))));
+    }
+    records
+}
+
+fn only(lines: &[Value]) -> &Value {
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    &lines[0]
+}
+
+#[test]
+fn a_domain_leads_to_the_endpoint_that_its_name_server_names() {
+    let world = World::new();
+    let up = world.up(["--id", "them.json", "--accept", "all"]);
+    let names = NameServer::of(Some(&up));
+    let server = names.address.to_string();
+    let asking = ["--name-server", server.as_str(), "--json"];
+    for target in ["link://example.org/", "ann@example.org"] {
+        let args = ["link", "--id", "me.json", target]
+            .into_iter()
+            .chain(asking);
+        let linked = world.run(args).ok().json();
+        let line = only(&linked);
+        assert_eq!(
+            (&line["state"], &line["hashname"]),
+            (&"up".into(), &up.hashname().into())
+        );
+    }
+    // It is remembered with its keys, so that the next time nobody has to be asked.
+    let args = ["link", "link://example.org/", "--alias", "them"]
+        .into_iter()
+        .chain(asking);
+    world.run(args).ok();
+    drop(names);
+    let linked = world.run(["link", "them", "--json"]).ok().json();
+    assert_eq!(only(&linked)["hashname"], up.hashname());
+}
+
+#[test]
+fn a_domain_of_nobody_says_who_was_asked_and_what_to_try() {
+    let world = World::new();
+    let names = NameServer::of(None);
+    let server = names.address.to_string();
+    let args = [
+        "link",
+        "--id",
+        "me.json",
+        "ann@example.org",
+        "--name-server",
+        &server,
+    ];
+    let words = [
+        "ann@example.org",
+        "WebFinger: https://example.org/",
+        "DNS: there is no service record",
+        "OpenID",
+        "ask whoever it is for a URI with keys",
+    ];
+    world.run(args).failed(UNREACHABLE, &words);
+}
+
+#[test]
+fn a_domain_is_remembered_by_linking_to_it() {
+    let world = World::new();
+    let add = ["links", "add", "ann@example.org"];
+    world
+        .run(add)
+        .failed(USAGE, &["looked up", "mesh link", "--alias"]);
+}
+
+#[test]
+fn a_running_endpoint_keeps_its_name_servers() {
+    let world = World::new();
+    let _up = world.up([]);
+    let args = ["link", "ann@example.org", "--name-server", "127.0.0.1:9"];
+    world.run(args).failed(USAGE, &["runs already", "mesh up"]);
+}

@@ -1,0 +1,226 @@
+//! Sharing a URI that leads through a router, and letting in whoever presents it (uri.md, "Router
+//! URI").
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use telehash_channel_connect::{Introduction, Pairing, Presented};
+use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
+use telehash_link::{HandshakeMessage, LinkState, PathSource, PipeId};
+use telehash_uri::{Fragment, LinkUri, Secret};
+
+use crate::accept::Verdict;
+use crate::connect::Guest;
+use crate::credentials::Credentials;
+use crate::driver::LinkDriver;
+use crate::error::ShareError;
+use crate::events::MeshEvent;
+use crate::invite::{InviteOptions, new_secret, saying};
+use crate::mesh::Mesh;
+use crate::shared::Shared;
+use crate::state::Trust;
+
+/// What waits until it is known who presents a URI of ours.
+#[derive(Debug, Default)]
+pub(crate) struct Presentations(Mutex<Pairing<Good>>);
+
+/// A URI of ours that is good.
+#[derive(Debug)]
+struct Good {
+    secret: Secret,
+    whole: Fragment,
+}
+
+impl Mesh {
+    /// Makes a URI by which others reach us through a router, which does not say who we are: it has the
+    /// router's keys and address, a random value by which the router knows us, and a fragment by which
+    /// we are recognised. Whoever [links](Mesh::link) with it is let in as with an
+    /// [invite](Self::invite), and both sides remember and trust each other from then on.
+    ///
+    /// The router is `via`, or any that gave us a URI, those that we [use](Self::use_router) first. It
+    /// sees the fragment when somebody presents it, so it has to be one that may let in others.
+    ///
+    /// ```no_run
+    /// # async fn example(mesh: &telehash_runtime::Mesh) -> Result<(), Box<dyn std::error::Error>> {
+    /// use telehash_runtime::InviteOptions;
+    ///
+    /// println!("give this to bob: {}", mesh.share_uri(InviteOptions::new(), None)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// No router gave us a URI, nobody is let in at all, or the alias cannot be one; see
+    /// [`ShareError`].
+    pub fn share_uri(
+        &self,
+        options: InviteOptions,
+        via: Option<&Hashname>,
+    ) -> Result<LinkUri, ShareError> {
+        let shared = self.shared();
+        if !shared.door.takes_invites() {
+            return Err(crate::InviteError::NobodyAccepted.into());
+        }
+        let (router, base) = shared.base_uri(via)?;
+        let secret = new_secret()?;
+        let fragment = Fragment::new(&shared.hashname, secret.as_bytes());
+        let fragment = fragment.expect("16 bytes can be a custom part");
+        let uri = base.with_share(&fragment)?;
+        shared.give_out(secret, options, Some(router))?;
+        Ok(uri)
+    }
+}
+
+impl Shared {
+    fn base_uri(&self, via: Option<&Hashname>) -> Result<(Hashname, LinkUri), ShareError> {
+        let given = |router: &Hashname| Some((*router, self.routing.uris.of(router)?));
+        if let Some(router) = via {
+            return given(router).ok_or(ShareError::NotFromRouter(*router));
+        }
+        let defaults = self.routing.defaults().into_iter();
+        let mut routers = defaults.chain(self.routing.uris.routers());
+        let found = routers.find_map(|router| given(&router));
+        found.ok_or(ShareError::NoRouter)
+    }
+
+    /// Somebody presents a URI through a router.
+    pub(super) fn presented(
+        self: &Arc<Self>,
+        router: Hashname,
+        sender: Hashname,
+        presented: &Presented,
+    ) {
+        let good = LinkUri::parse_strict(&presented.uri).ok();
+        let good = good.and_then(|uri| self.share_in(&uri));
+        let Some(good) = good else {
+            tracing::debug!(router = %router.short(), "a shared URI that is not good");
+            return;
+        };
+        let (now, origin) = (self.clock.now(), (router, sender));
+        let pair = self.pairing(|pairing| pairing.presented(now, origin, presented.at, good));
+        if let Some((introduction, good)) = pair {
+            self.let_in(router, introduction, &good);
+        }
+    }
+
+    /// Somebody was introduced by a router, and may present a URI of ours. Whether that is all there is
+    /// to it.
+    pub(super) fn introduced_with_uri(
+        self: &Arc<Self>,
+        router: Hashname,
+        sender: Hashname,
+        introduction: &Introduction,
+    ) -> bool {
+        if !self.door.takes_invites() || !self.known.has_invites() {
+            return false;
+        }
+        let (now, origin) = (self.clock.now(), (router, sender));
+        let pair = self.pairing(|pairing| pairing.introduced(now, origin, introduction.clone()));
+        if let Some((introduction, good)) = pair {
+            self.let_in(router, introduction, &good);
+            return true;
+        }
+        // Who would be refused may have a URI that is still on its way.
+        let may_wait = introduction.at.and(introduction.keys.hashname());
+        may_wait.is_some_and(|hashname| {
+            self.link_by_name(&hashname).is_none()
+                && matches!(self.door.verdict(&hashname, &self.known), Verdict::Refuse)
+        })
+    }
+
+    fn share_in(&self, uri: &LinkUri) -> Option<Good> {
+        if !self.door.takes_invites() {
+            return None;
+        }
+        let offered = uri.share().ok()??;
+        let unix = self.clock.unix().as_secs();
+        let (secret, whole) = self.known.find_share(unix, &self.hashname, &offered)?;
+        Some(Good { secret, whole })
+    }
+
+    fn pairing<R>(&self, work: impl FnOnce(&mut Pairing<Good>) -> R) -> R {
+        let pairing = &self.routing.presentations.0;
+        work(&mut pairing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers whoever presented a URI that is good: with a handshake that only the holder of these
+    /// keys can read, and the whole fragment, by which it recognises us. The URI is spent on it now.
+    fn let_in(self: &Arc<Self>, router: Hashname, introduction: Introduction, good: &Good) {
+        let keys = introduction.keys;
+        let Some(hashname) = keys.hashname() else {
+            return;
+        };
+        let trust = self.known.trust(&hashname);
+        if trust == Trust::Blocked || hashname == self.hashname {
+            return;
+        }
+        let linked = self.link_by_name(&hashname);
+        // There is no token in what is presented, and no use is spent for want of one.
+        if linked.is_none() && !self.passes_jwt(hashname, None) {
+            return;
+        }
+        let is_guest = linked.as_ref().is_some_and(|driver| driver.is_guest());
+        let mut grant = None;
+        if trust == Trust::Unknown && !is_guest {
+            let unix = self.clock.unix().as_secs();
+            grant = self.known.spend_share(unix, &good.secret);
+            if grant.is_none() {
+                return;
+            }
+        }
+        tracing::debug!(peer = %hashname.short(), router = %router.short(), "shared URI presented");
+        let answer = LinkUri::new().with_share(&good.whole);
+        let saying = saying(&answer.expect("a URI with nothing but a fragment is short"));
+        match linked {
+            Some(driver) => self.answer_on(&driver, router, saying),
+            None => self.admit(
+                hashname,
+                Guest::Introduced {
+                    keys,
+                    router,
+                    saying: vec![saying],
+                },
+            ),
+        }
+        if let Some((driver, grant)) = self.link_by_name(&hashname).zip(grant) {
+            driver.set_guest(grant);
+            // A link that is up has proved who it is.
+            let _ = driver.run(self, |core, _| {
+                if core.link.state() == LinkState::Up {
+                    self.keep_guest(&driver, core.link.keys());
+                }
+            });
+        }
+    }
+
+    /// The link with whoever presented our URI is there already: its next round says so.
+    fn answer_on(
+        self: &Arc<Self>,
+        driver: &Arc<LinkDriver>,
+        router: Hashname,
+        saying: HandshakeMessage,
+    ) {
+        self.present(driver, Credentials::saying(saying));
+        let _ = driver.run(self, |core, now| {
+            let pipe = PipeId::router(router);
+            core.link.add_path(now, pipe, PathSource::Dialed);
+        });
+    }
+
+    /// A link came up: whoever presented a URI of ours proved who it is, and is kept in mind.
+    pub(crate) fn keep_guest(&self, driver: &LinkDriver, keys: &KeySet) {
+        let Some(grant) = driver.take_guest() else {
+            return;
+        };
+        let hashname = driver.hashname();
+        let mut guest = LinkJson::named(hashname);
+        guest.keys = keys.clone();
+        guest.paths.extend(grant.through.map(Path::peer));
+        match self.known.befriend_guest(guest, grant) {
+            Ok(()) => {
+                tracing::info!(peer = %hashname.short(), "shared URI redeemed");
+                self.events.publish(MeshEvent::InviteRedeemed { hashname });
+            }
+            Err(error) => tracing::warn!(%error, "who presented our URI cannot be remembered"),
+        }
+    }
+}
