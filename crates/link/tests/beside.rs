@@ -24,7 +24,7 @@ const SETS: [Csid; 2] = [Csid::CS3A, Csid::CS42];
 struct Heard {
     asked: usize,
     accepted: BTreeSet<Hashname>,
-    /// Bodies of the `uri` messages in rounds that were decided about.
+    /// Bodies of the `uri` and `jwt` messages in rounds that were decided about.
     decided: Vec<Vec<u8>>,
     /// Bodies of the messages that links reported.
     reported: Vec<Vec<u8>>,
@@ -39,7 +39,7 @@ impl App for Host {
         heard.asked += 1;
         let messages = incoming.round.messages().iter();
         let said: Vec<_> = messages
-            .filter(|message| message.kind == Kind::Uri)
+            .filter(|message| matches!(message.kind, Kind::Uri | Kind::Jwt))
             .map(|message| message.body.clone())
             .collect();
         let knows = said.contains(&b"sesame".to_vec());
@@ -60,6 +60,12 @@ impl App for Host {
 fn word(word: &[u8]) -> HandshakeMessage {
     let mut message = HandshakeMessage::new(Kind::Uri, 1);
     message.body = word.to_vec();
+    message
+}
+
+fn token(token: &[u8]) -> HandshakeMessage {
+    let mut message = HandshakeMessage::new(Kind::Jwt, 1);
+    message.body = token.to_vec();
     message
 }
 
@@ -115,11 +121,51 @@ fn who_does_not_know_the_word_gets_no_answer_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_token_arrives_whatever_the_network_does_before_its_link_or_after() {
+    let hostile = Conditions::perfect()
+        .with_loss(Loss::Random(0.2))
+        .with_duplication(0.2)
+        .with_reordering(0.5, Duration::from_millis(200))
+        .with_delay(Duration::from_millis(30));
+    for csid in SETS {
+        for seed in 0..30 {
+            let (mut world, guest, host, heard) = world(seed, csid);
+            world.network().set_conditions(&hostile);
+            world.set_welcome(host, Welcome::Anyone);
+            let beside = vec![word(&[7; 900]), token(b"sesame")];
+            world.connect_with(guest, host, beside).unwrap();
+            let limit = Duration::from_secs(90);
+            let up = world.drive_bounded(limit, 5_000, |world| world.is_up(guest, host));
+            assert!(up, "{csid} seed {seed}");
+            assert_eq!(heard.lock().unwrap().accepted.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn who_has_no_token_or_another_one_gets_nothing_whatever_the_network_does() {
+    let hostile = Conditions::perfect()
+        .with_duplication(0.5)
+        .with_reordering(0.5, Duration::from_millis(200));
+    for csid in SETS {
+        for beside in [vec![token(b"open")], vec![]] {
+            let (mut world, guest, host, _) = world(13, csid);
+            world.network().set_conditions(&hostile);
+            world.set_welcome(host, Welcome::Anyone);
+            world.connect_with(guest, host, beside).unwrap();
+            world.run(Duration::from_secs(300));
+            assert_eq!(world.sent(host), 0, "{csid}");
+        }
+    }
+}
+
+#[test]
 fn a_stranger_without_a_uri_message_costs_no_authentication_where_only_guests_are_welcome() {
     let (mut world, guest, host, heard) = world(8, Csid::CS3A);
     world.set_welcome(host, Welcome::Invited(BTreeSet::new()));
-    let token = HandshakeMessage::new(Kind::Jwt, 1);
-    world.connect_with(guest, host, vec![token]).unwrap();
+    world
+        .connect_with(guest, host, vec![token(b"sesame")])
+        .unwrap();
     world.run(Duration::from_secs(60));
     assert_eq!(heard.lock().unwrap().asked, 0);
 }

@@ -225,7 +225,7 @@ impl Door {
         self.deciding().remove(hashname);
     }
 
-    fn is_allowed(&self, hashname: &Hashname) -> bool {
+    pub(crate) fn is_allowed(&self, hashname: &Hashname) -> bool {
         self.allowed
             .read()
             .unwrap_or_else(PoisonError::into_inner)

@@ -59,6 +59,8 @@ pub struct Builder {
     discover: bool,
     router: bool,
     announce_interval: Duration,
+    #[cfg(feature = "jwt")]
+    jwt: Option<crate::jwt::JwtPolicy>,
     port_mapper: Option<Box<dyn PortMapper>>,
 }
 
@@ -81,6 +83,8 @@ impl Builder {
             discover: false,
             router: false,
             announce_interval: ANNOUNCE_INTERVAL,
+            #[cfg(feature = "jwt")]
+            jwt: None,
             port_mapper: None,
         }
     }
@@ -143,6 +147,33 @@ impl Builder {
     /// Lets this endpoint link to us, whatever the policy; unless it is blocked.
     pub fn allow(mut self, hashname: Hashname) -> Self {
         self.allowed.insert(hashname);
+        self
+    }
+
+    /// Demands a JSON web token of everybody who asks for a link, before anything else decides:
+    /// trusted, allowed and invited ones, too, unless
+    /// [the policy spares them](crate::JwtPolicy::spare_trusted). Who has none that is good gets no
+    /// answer, as any stranger; [`MeshEvent::JwtRefused`](crate::MeshEvent::JwtRefused) says why.
+    /// Who has one still has to be accepted: [`accept`](Self::accept) says by whom, and
+    /// [`Accept::All`] lets everybody with a token in.
+    ///
+    /// A token is checked when a link comes to be. The link may outlive it: close it if it must not.
+    /// A link that goes down is forgotten, and needs a token that is good then. Nothing is demanded
+    /// of those to whom we link ourselves. Nobody can be introduced by a router, since that proves
+    /// nothing: whoever comes through one has to know our keys.
+    ///
+    /// ```
+    /// use telehash_runtime::{Accept, JwtKey, JwtPolicy, Mesh};
+    ///
+    /// let secret = [7; 32]; // what the issuer signs with
+    /// let policy = JwtPolicy::new([JwtKey::hs256(&secret)?])?.bound_to_sender(true);
+    /// let builder = Mesh::builder().accept(Accept::All).demand_jwt(policy);
+    /// # drop(builder);
+    /// # Ok::<(), telehash_runtime::JwtKeyError>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn demand_jwt(mut self, policy: crate::jwt::JwtPolicy) -> Self {
+        self.jwt = Some(policy);
         self
     }
 
@@ -345,6 +376,8 @@ impl Builder {
             state: Mutex::new(state),
             door: Door::new(self.accept, self.allowed),
             guesses: Default::default(),
+            #[cfg(feature = "jwt")]
+            jwt: self.jwt,
             handlers: self.handlers,
             discovery,
             routing: Default::default(),

@@ -11,9 +11,8 @@ use telehash_link::{
     PathSource, PipeId, Ticket,
 };
 
-use telehash_uri::Secret;
-
 use crate::accept::{Decision, Stranger, Verdict};
+use crate::credentials::Credentials;
 use crate::driver::{Core, LinkDriver};
 use crate::error::LinkError;
 use crate::events::MeshEvent;
@@ -41,11 +40,11 @@ impl Shared {
     pub(crate) fn connect(
         self: &Arc<Self>,
         target: &LinkJson,
-        invite: Option<&Secret>,
+        credentials: Credentials,
     ) -> Result<Arc<LinkDriver>, LinkError> {
         self.connect_with(target, |driver| {
-            if let Some(secret) = invite {
-                self.present(driver, secret);
+            if !credentials.is_empty() {
+                self.present(driver, credentials);
             }
         })
     }
@@ -154,7 +153,9 @@ impl Shared {
         if self.is_followed(&incoming) {
             return;
         }
-        let invited = self.is_invited(&incoming) || self.comes_by_session(&incoming);
+        // Before an invite is spent.
+        let passes = self.passes_jwt(incoming.hashname, Some(&incoming.round));
+        let invited = passes && (self.is_invited(&incoming) || self.comes_by_session(&incoming));
         let Incoming {
             hashname,
             keys,
@@ -165,6 +166,9 @@ impl Shared {
             ..
         } = incoming;
         let guest = Guest::Handshake(ticket);
+        if !passes {
+            return self.turn_away(hashname, &guest);
+        }
         if invited {
             let shared = self.clone();
             // Should we be killed now, its invite is either spent and it is known, or it was told
@@ -186,7 +190,7 @@ impl Shared {
     }
 
     /// Decides about a stranger.
-    pub(crate) fn receive_guest(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
+    fn receive_guest(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
         let hashname = stranger.hashname;
         match self.door.verdict(&hashname, &self.known) {
             Verdict::Accept => self.admit(hashname, guest),
@@ -251,6 +255,14 @@ impl Shared {
                 Err(ConnectError::AlreadyLinked(_)) => {}
                 Err(error) => tracing::debug!(peer = %hashname.short(), %error, "not accepted"),
             },
+        }
+    }
+
+    /// A router speaks for somebody: decided about as any stranger, but that there is no token.
+    pub(crate) fn meet_introduced(self: &Arc<Self>, stranger: Stranger, guest: Guest) {
+        match self.passes_jwt(stranger.hashname, None) {
+            true => self.receive_guest(stranger, guest),
+            false => self.turn_away(stranger.hashname, &guest),
         }
     }
 

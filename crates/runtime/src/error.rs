@@ -236,6 +236,15 @@ pub enum LinkError {
         /// The names of our transports.
         transports: String,
     },
+    /// The token does not fit into a handshake.
+    #[error(
+        "the token has {len} bytes; more than {} do not fit into a handshake",
+        crate::limits::MAX_JWT
+    )]
+    JwtTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
     /// The table of links is full of live ones.
     #[error("{limit} links are up, which is the limit; close some first")]
     TooManyLinks {

@@ -49,6 +49,16 @@ pub enum MeshEvent {
         /// Who it was.
         hashname: Hashname,
     },
+    /// A stranger proved an identity, or was introduced, and had no token that
+    /// [`Builder::demand_jwt`](crate::Builder::demand_jwt) takes. [`StrangerRefused`](Self::StrangerRefused)
+    /// follows.
+    #[cfg(feature = "jwt")]
+    JwtRefused {
+        /// Who it was.
+        hashname: Hashname,
+        /// What was wrong.
+        reason: crate::jwt::JwtRefusal,
+    },
     /// Somebody redeemed an invite or a shared URI of ours, and is a known and trusted link now.
     InviteRedeemed {
         /// Who it was.

@@ -9,6 +9,7 @@ use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
 use telehash_link::{HandshakeMessage, Incoming, Instant, Kind, LinkState, MessageSet};
 use telehash_uri::{LinkUri, Secret, Terms};
 
+use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::error::InviteError;
 use crate::events::MeshEvent;
@@ -161,22 +162,18 @@ impl Shared {
         true
     }
 
-    /// Has the handshakes of a link carry an invite.
-    pub(crate) fn present(self: &Arc<Self>, driver: &Arc<LinkDriver>, secret: &Secret) {
-        driver.set_invite(secret.clone());
-        self.say_beside(driver, uri_message(secret));
-    }
-
-    /// Has the handshakes of a link carry a message, until it is up; the next round of one that is.
-    pub(crate) fn say_beside(
-        self: &Arc<Self>,
-        driver: &Arc<LinkDriver>,
-        message: HandshakeMessage,
-    ) {
+    /// Has the handshakes of a link carry an invite, a token, a message, or all of them.
+    pub(crate) fn present(self: &Arc<Self>, driver: &Arc<LinkDriver>, newer: Credentials) {
+        let is_said_once = newer.is_said_once();
+        let messages = {
+            let mut credentials = driver.credentials();
+            credentials.update(newer);
+            credentials.messages()
+        };
         let _ = driver.run(self, |core, now| {
-            // One short message is always possible.
-            let _ = core.link.set_beside(vec![message]);
-            if core.link.state() == LinkState::Up {
+            // Two messages of bounded length are always possible.
+            let _ = core.link.set_beside(messages);
+            if is_said_once && core.link.state() == LinkState::Up {
                 self.keep_issuer(driver, core.link.keys());
                 // Its next round says it.
                 core.link.network_changed(now);
@@ -186,7 +183,7 @@ impl Shared {
 
     /// A link came up: if we were invited we were let in, and keep in mind who did so.
     pub(crate) fn keep_issuer(&self, driver: &LinkDriver, keys: &KeySet) {
-        if !driver.take_invite() {
+        if !driver.credentials().take_invite() {
             return;
         }
         let mut issuer = LinkJson::named(driver.hashname());
@@ -200,7 +197,7 @@ impl Shared {
 }
 
 /// `{"type":"uri","uri":"link:///?inv=…"}`: no more of the URI than its secret.
-fn uri_message(secret: &Secret) -> HandshakeMessage {
+pub(crate) fn uri_message(secret: &Secret) -> HandshakeMessage {
     let uri = LinkUri::new().with_invite(secret);
     saying(&uri.expect("a URI with nothing but an invite is short"))
 }

@@ -68,6 +68,7 @@ mod channel;
 mod clock;
 mod connect;
 mod convert;
+mod credentials;
 mod dial;
 mod discovery;
 mod driver;
@@ -76,6 +77,8 @@ mod events;
 mod handler;
 mod hosts;
 mod invite;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod lifecycle;
 pub mod limits;
 mod link;
@@ -89,6 +92,8 @@ pub mod state;
 mod target;
 mod watch;
 
+#[cfg(feature = "jwt")]
+pub use self::jwt::{JwtKey, JwtKeyError, JwtPolicy, JwtRefusal};
 pub use telehash_channel_path::Share;
 pub use telehash_link::{
     AckMode, ChannelError, ChannelId, DownReason, EndpointStats, FlowConfig, HandshakeMessage,
@@ -99,6 +104,7 @@ pub use self::{
     accept::{Accept, AcceptFn, Decision, Stranger},
     builder::{Builder, generate_identity},
     channel::{Channel, ChannelReceiver, ChannelSender, IncomingChannel},
+    credentials::ConnectOptions,
     discovery::Announcing,
     error::{
         BuildError, DiscoverError, InviteError, LinkError, OpenError, PingError, ShareError,

@@ -97,6 +97,14 @@ pub const WRONG_INVITES_PERIOD: Duration = Duration::from_secs(3600);
 /// Endpoints whose wrong invites are counted; at the limit the one that began first is forgotten.
 pub const MAX_GUESSERS: usize = 256;
 
+/// Longest JSON web token, in bytes: one fits into a handshake message, with room for its head. A
+/// longer one is refused unread, and none is presented.
+pub const MAX_JWT: usize = 4096;
+
+/// Keys of one [`JwtPolicy`](crate::JwtPolicy), each of which may cost a verification; a policy with
+/// more is an error.
+pub const MAX_JWT_KEYS: usize = 8;
+
 /// Largest identity file, in bytes; a larger one is refused unread.
 pub const MAX_IDENTITY_FILE: u64 = 64 * 1024;
 

@@ -12,6 +12,7 @@ use telehash_uri::limits::MAX_URI_PATHS;
 use telehash_uri::{Fragment, LinkUri, Secret};
 
 use crate::builder::Builder;
+use crate::credentials::ConnectOptions;
 use crate::discovery::{self, Announcing};
 use crate::error::{DiscoverError, LinkError, TargetError};
 use crate::events::{Events, MeshEvent};
@@ -135,6 +136,32 @@ impl Mesh {
     /// The target cannot be understood or resolved, is ourselves, or cannot be reached by any of
     /// our transports; see [`LinkError`].
     pub async fn link(&self, to: impl IntoLinkTarget) -> Result<Link, LinkError> {
+        self.link_with(to, ConnectOptions::new()).await
+    }
+
+    /// The same, with more to say to the other side: a token that it demands, say.
+    ///
+    /// A handshake that is under way goes on as it is. If there is a link that is not up, close it
+    /// first, and the token goes out at once.
+    ///
+    /// ```no_run
+    /// # async fn example(mesh: telehash_runtime::Mesh) -> Result<(), Box<dyn std::error::Error>> {
+    /// use telehash_runtime::ConnectOptions;
+    ///
+    /// let token = std::fs::read_to_string("token.jwt")?;
+    /// let link = mesh.link_with("office", ConnectOptions::new().jwt(token.trim())).await?;
+    /// # drop(link);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`link`](Self::link), and [`LinkError::JwtTooLong`].
+    pub async fn link_with(
+        &self,
+        to: impl IntoLinkTarget,
+        options: ConnectOptions,
+    ) -> Result<Link, LinkError> {
         let Found {
             mut link,
             invite,
@@ -151,7 +178,7 @@ impl Mesh {
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
-        let driver = shared.connect(&link, invite.as_ref())?;
+        let driver = shared.connect(&link, options.credentials(invite)?)?;
         Ok(Link::new(shared.clone(), driver))
     }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use telehash_hashname::{Hashname, LinkJson, Path};
 use telehash_link::{LinkState, PathSource, PipeId};
 
+use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::shared::Shared;
 
@@ -65,7 +66,7 @@ impl Shared {
     pub(crate) fn use_known_routers(self: &Arc<Self>) {
         for known in self.known.all().into_iter().filter(|known| known.router) {
             let router = known.link.hashname;
-            if let Err(error) = self.connect(&known.link, None) {
+            if let Err(error) = self.connect(&known.link, Credentials::default()) {
                 tracing::warn!(router = %router.short(), %error, "router not linked");
             }
             self.set_default_router(router, true);
@@ -129,7 +130,7 @@ impl Shared {
         let linked = self
             .known
             .get(&router)
-            .map(|known| self.connect(&known.link, None));
+            .map(|known| self.connect(&known.link, Credentials::default()));
         if let Some(Err(error)) = linked {
             tracing::debug!(router = %router.short(), %error, "router not linked");
         }

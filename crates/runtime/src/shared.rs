@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<Option<StateDir>>,
     pub(crate) door: Door,
     pub(crate) guesses: Guesses,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt: Option<crate::jwt::JwtPolicy>,
     pub(crate) handlers: Handlers,
     pub(crate) discovery: Discovery,
     pub(crate) routing: Routing,
@@ -164,6 +166,21 @@ impl Shared {
         if state == LinkState::Down && !driver.is_wanted() {
             self.directory_mut().went_down(driver.key());
         }
+    }
+
+    /// Without the feature nobody needs a token.
+    #[cfg(not(feature = "jwt"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn passes_jwt(&self, _: Hashname, _: Option<&telehash_link::MessageSet>) -> bool {
+        true
+    }
+
+    /// Whether whoever links to us has to present a token.
+    pub(crate) fn demands_jwt(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        return self.jwt.is_some();
+        #[cfg(not(feature = "jwt"))]
+        false
     }
 
     pub(crate) fn seen_as(self: &Arc<Self>, driver: &LinkDriver, path: Path) {

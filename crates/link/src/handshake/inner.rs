@@ -4,6 +4,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::fmt;
 
 use serde_json::{Map, Value};
 use telehash_e3x::SessionId;
@@ -27,7 +28,7 @@ pub const MAX_TYPE_LEN: usize = 64;
 ///
 /// Messages that share an `at` and an ephemeral make one round; collect them in a
 /// [`MessageSet`](super::MessageSet).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct HandshakeMessage {
     /// Its type, and what a `link` carries.
@@ -46,6 +47,19 @@ pub struct HandshakeMessage {
     /// The BODY: the token of a `jwt`, whatever an application sends. Empty in a `link`, whose keys
     /// it was.
     pub body: Vec<u8>,
+}
+
+/// Without what may be a secret: a token, an invite.
+impl fmt::Debug for HandshakeMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.extra.keys().collect();
+        f.debug_struct("HandshakeMessage")
+            .field("kind", &self.kind)
+            .field("at", &self.at)
+            .field("fields", &fields)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The type of a handshake message.

@@ -112,7 +112,8 @@ impl Core {
             }
             Event::Handshake(message) => self.heard_beside(&message, shared, driver),
             Event::Down(reason) => {
-                effects.given_up = self.introduced;
+                // A token is good for one link: whoever returns presents one again.
+                effects.given_up = self.introduced || shared.demands_jwt();
                 shared.publish_state(driver, Some(reason));
             }
             Event::RememberAt(at) => shared.known.remember_at(driver.hashname(), at),
@@ -134,8 +135,10 @@ impl Core {
     fn came_up(&mut self, shared: &Shared, driver: &LinkDriver) {
         shared.keep_issuer(driver, self.link.keys());
         shared.keep_guest(driver, self.link.keys());
-        // It said what it had to; without messages this cannot fail.
-        let _ = self.link.set_beside(Vec::new());
+        // It said what it had to, once. A token is needed again should the peer forget us; it fitted
+        // before.
+        let messages = driver.credentials().come_up();
+        let _ = self.link.set_beside(messages);
         shared.publish_state(driver, None);
     }
 

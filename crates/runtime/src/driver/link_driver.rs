@@ -8,11 +8,11 @@ use std::task::Waker;
 
 use telehash_hashname::{Hashname, Path};
 use telehash_link::{Instant, LinkKey, LinkState, PipeId, TransportId};
-use telehash_uri::Secret;
 use tokio::sync::watch;
 
 use super::port::{Blocked, Parcel};
 use super::{Core, Effects};
+use crate::credentials::Credentials;
 use crate::limits::{
     MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
 };
@@ -40,8 +40,8 @@ pub(crate) struct LinkDriver {
     targets: Mutex<Vec<Target>>,
     /// Where the peer sees us, an address of each kind at most.
     seen_as: Mutex<Vec<Path>>,
-    /// The invite that its handshakes carry, until it is up.
-    invite: Mutex<Option<Secret>>,
+    /// What its handshakes carry: an invite until it is up, a token as long as it lives.
+    credentials: Mutex<Credentials>,
     /// What it was let in by, until it is up: a URI that it presented through a router.
     guest: Mutex<Option<Grant>>,
 }
@@ -115,7 +115,7 @@ impl LinkDriver {
             redials: Arc::default(),
             targets: Mutex::default(),
             seen_as: Mutex::default(),
-            invite: Mutex::default(),
+            credentials: Mutex::default(),
             guest: Mutex::default(),
         }
     }
@@ -168,13 +168,10 @@ impl LinkDriver {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_invite(&self, secret: Secret) {
-        *self.lock_invite() = Some(secret);
-    }
-
-    /// Whether its handshakes carried an invite. Only once.
-    pub(crate) fn take_invite(&self) -> bool {
-        self.lock_invite().take().is_some()
+    pub(crate) fn credentials(&self) -> MutexGuard<'_, Credentials> {
+        self.credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_guest(&self, grant: Grant) {
@@ -192,10 +189,6 @@ impl LinkDriver {
 
     fn lock_guest(&self) -> MutexGuard<'_, Option<Grant>> {
         self.guest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_invite(&self) -> MutexGuard<'_, Option<Secret>> {
-        self.invite.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more handler task, unless too many run.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::connect::Guest;
+use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::error::LinkError;
 use crate::invite::{said_in, saying, uri_of};
@@ -86,7 +87,7 @@ impl Shared {
         let driver = self.connect_with(router, |driver| {
             // Whoever is linked is let in already.
             if driver.status().borrow().state != LinkState::Up {
-                self.say_beside(driver, saying(&base));
+                self.present(driver, Credentials::saying(saying(&base)));
             }
         })?;
         let bodies = self.bodies(uri);

@@ -130,7 +130,7 @@ impl Shared {
                     round: MessageSet::new(Token::from_bytes([0; Token::LEN])),
                     introduced: true,
                 };
-                self.receive_guest(
+                self.meet_introduced(
                     stranger,
                     Guest::Introduced {
                         keys,

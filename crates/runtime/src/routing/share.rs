@@ -10,6 +10,7 @@ use telehash_uri::{Fragment, LinkUri, Secret};
 
 use crate::accept::Verdict;
 use crate::connect::Guest;
+use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::error::ShareError;
 use crate::events::MeshEvent;
@@ -153,6 +154,10 @@ impl Shared {
             return;
         }
         let linked = self.link_by_name(&hashname);
+        // There is no token in what is presented, and no use is spent for want of one.
+        if linked.is_none() && !self.passes_jwt(hashname, None) {
+            return;
+        }
         let is_guest = linked.as_ref().is_some_and(|driver| driver.is_guest());
         let mut grant = None;
         if trust == Trust::Unknown && !is_guest {
@@ -194,7 +199,7 @@ impl Shared {
         router: Hashname,
         saying: HandshakeMessage,
     ) {
-        self.say_beside(driver, saying);
+        self.present(driver, Credentials::saying(saying));
         let _ = driver.run(self, |core, now| {
             let pipe = PipeId::router(router);
             core.link.add_path(now, pipe, PathSource::Dialed);

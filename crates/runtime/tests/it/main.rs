@@ -11,6 +11,8 @@ mod discovery;
 mod domains;
 mod hooked;
 mod invites;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod linking;
 mod many;
