@@ -1,6 +1,7 @@
 //! The proofs of a milestone, each with its figure.
 
 mod roads;
+mod routers;
 mod sets;
 mod slice;
 mod tests;
@@ -16,10 +17,11 @@ pub(crate) fn run(number: u32, only: Option<String>) -> Result<()> {
         2 => slice::steps(&mut report)?,
         3 => sets::steps(&mut report),
         4 => roads::steps(&mut report),
+        5 => routers::steps(&mut report),
         _ => {
             bail!(
                 "no proofs are written down for {number}; there are those of 2, the first slice, 3, \
-                 the cipher sets, and 4, the roads"
+                 the cipher sets, 4, the roads, and 5, the routers"
             )
         }
     }
