@@ -189,7 +189,15 @@ impl<A: Ask> Keeper<A> {
     ) -> Result<Option<Refusal>, MapError> {
         let external = *grant.external.ip();
         let worth = worth(external);
-        self.leases.retain(|lease| lease.port != port);
+        let old = self.leases.iter().position(|lease| lease.port == port);
+        let old = old.map(|at| self.leases.remove(at).grant);
+        // By the other protocols it is the inner port that is taken back, and so this mapping too.
+        let other = |old: &Grant| {
+            old.handle.method() == Method::Upnp && old.external.port() != grant.external.port()
+        };
+        if let Some(old) = old.filter(other) {
+            let _ = self.asker.unmap(gateway, port, old).await;
+        }
         if worth == Worth::Public && !grant.lifetime.is_zero() {
             let until = Instant::now() + believed(grant.lifetime);
             tracing::debug!(external = %grant.external, ?port, "port mapped");
@@ -212,11 +220,12 @@ impl<A: Ask> Keeper<A> {
 
     /// Takes back what is not wanted any more.
     async fn give_up_all_but(&mut self, wanted: &[Port]) {
-        let (keep, gone) = std::mem::take(&mut self.leases)
-            .into_iter()
-            .partition(|lease| wanted.contains(&lease.port));
-        self.leases = keep;
-        give_back(&mut self.asker, gone).await;
+        let gone = |lease: &Lease| !wanted.contains(&lease.port);
+        // Forgotten only once it is done: whoever gives up waiting releases the rest.
+        while let Some(at) = self.leases.iter().position(gone) {
+            give_back(&mut self.asker, vec![self.leases[at]]).await;
+            self.leases.remove(at);
+        }
     }
 
     async fn release(mut self) {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crab_nat::pcp::Nonce;
 use tokio::time::timeout;
 
 use crate::ask::{Ask, Grant, Handle, refused};
@@ -16,6 +17,8 @@ use crate::{pcp, route};
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     upnp: Upnp,
+    /// Of all our mappings by PCP.
+    nonce: Option<Nonce>,
 }
 
 impl Network {
@@ -50,7 +53,13 @@ impl Ask for Network {
     ) -> Result<Grant, Refusal> {
         let asked = async {
             match method {
-                Method::Pcp => pcp::map(gateway, port, last).await,
+                Method::Pcp => {
+                    let nonce = match self.nonce {
+                        Some(nonce) => nonce,
+                        None => *self.nonce.insert(pcp::fresh_nonce()?),
+                    };
+                    pcp::map(gateway, port, last, nonce).await
+                }
                 Method::NatPmp => pcp::natpmp_map(gateway, port, last).await,
                 Method::Upnp => self.upnp.map(gateway, port, last).await,
             }

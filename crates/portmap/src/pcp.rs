@@ -25,10 +25,13 @@ const TIMING: TimeoutConfig = TimeoutConfig {
 const DISCARD: u16 = 9;
 
 /// Asks by PCP.
+///
+/// The nonce is that of all our mappings: a gateway refuses whoever comes with another.
 pub(crate) async fn map(
     gateway: Gateway,
     port: Port,
     last: Option<Grant>,
+    nonce: Nonce,
 ) -> Result<Grant, Refusal> {
     let base = BaseMapRequest::new(
         gateway.address.into(),
@@ -40,7 +43,8 @@ pub(crate) async fn map(
         Some(Handle::Pcp { nonce, external }) => Some((nonce, external)),
         _ => None,
     };
-    let (nonce, external) = known.unzip();
+    let (known, external) = known.unzip();
+    let nonce = Some(known.unwrap_or(nonce));
     let mapping = pcp::port_mapping(base, nonce, external, options(port, last)).await;
     let mapping = mapping.map_err(refused(Method::Pcp))?;
     let PortMappingType::Pcp {
@@ -80,10 +84,14 @@ pub(crate) async fn probe(gateway: Gateway) -> Result<(), Refusal> {
         protocol: Protocol::Udp,
         address: SocketAddrV4::new(gateway.local, DISCARD),
     };
+    unmap(gateway, port, fresh_nonce()?).await
+}
+
+pub(crate) fn fresh_nonce() -> Result<Nonce, Refusal> {
     let mut nonce = [0; 12];
     getrandom::fill(&mut nonce).map_err(refused(Method::Pcp))?;
     let part = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|byte| nonce[at + byte]));
-    unmap(gateway, port, [part(0), part(4), part(8)]).await
+    Ok([part(0), part(4), part(8)])
 }
 
 /// The outer address, as NAT-PMP tells it.

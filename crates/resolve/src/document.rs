@@ -28,6 +28,9 @@ pub enum DocumentError {
         crate::webfinger::REL
     )]
     NoLink,
+    /// A WebFinger link through a router, which holds the keys of that one only.
+    #[error("its \"href\" leads through a router, and does not say who is behind it")]
+    Router,
     /// A WebFinger link that is neither a link URI nor the address of a document.
     #[error("its \"href\" is no URI: {0}")]
     Href(UriError),

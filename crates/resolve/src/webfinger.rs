@@ -46,6 +46,9 @@ pub fn href(body: &[u8]) -> Result<Href, DocumentError> {
         });
     let href = href.ok_or(DocumentError::NoLink)?;
     let parsed = LinkUri::parse(href).map_err(DocumentError::Href)?;
+    if parsed.uri.query_value("sid").is_some() {
+        return Err(DocumentError::Router);
+    }
     if parsed.uri.hashname().is_some() {
         return Ok(Href::Uri(Box::new(parsed)));
     }

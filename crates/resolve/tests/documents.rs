@@ -47,6 +47,15 @@ fn the_first_link_to_an_endpoint_counts() {
 }
 
 #[test]
+fn a_link_through_a_router_does_not_say_who_is_behind_it() {
+    let router = uri(1);
+    let separator = if router.contains('?') { '&' } else { '?' };
+    let href = format!("{router}{separator}sid=aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    let found = webfinger::href(&descriptor(&[(REL, &href)]));
+    assert!(matches!(found, Err(DocumentError::Router)), "{found:?}");
+}
+
+#[test]
 fn a_link_without_keys_leads_to_a_document_on_https_only() {
     let document = "https://example.org/~ann/link.json";
     let Ok(Href::Document(url)) = webfinger::href(&descriptor(&[(REL, document)])) else {

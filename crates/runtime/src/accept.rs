@@ -130,7 +130,12 @@ pub(crate) struct Door {
     /// Strangers may come with URIs: to a router that gave some out, or with the answer to one.
     hears_uris: AtomicBool,
     deciding: Mutex<HashSet<Hashname>>,
+    /// Whom routers are asked for now.
+    sought: Mutex<Vec<Hashname>>,
 }
+
+/// As long as it lives an endpoint is sought.
+pub(crate) struct Sought<'a>(&'a Door, Hashname);
 
 /// What to do with a stranger.
 #[derive(Debug)]
@@ -138,6 +143,15 @@ pub(crate) enum Verdict {
     Accept,
     Ask(AcceptFn),
     Refuse,
+}
+
+impl Drop for Sought<'_> {
+    fn drop(&mut self) {
+        let mut sought = self.0.sought();
+        if let Some(at) = sought.iter().position(|name| *name == self.1) {
+            sought.swap_remove(at);
+        }
+    }
 }
 
 impl Door {
@@ -149,6 +163,7 @@ impl Door {
             told: Mutex::new(None),
             hears_uris: AtomicBool::new(false),
             deciding: Mutex::default(),
+            sought: Mutex::default(),
         }
     }
 
@@ -219,6 +234,21 @@ impl Door {
     pub(crate) fn start_decision(&self, hashname: Hashname) -> bool {
         let mut deciding = self.deciding();
         deciding.len() < MAX_PENDING_DECISIONS && deciding.insert(hashname)
+    }
+
+    /// Routers are asked for this endpoint, which then answers us.
+    pub(crate) fn seek(&self, hashname: Hashname) -> Sought<'_> {
+        self.sought().push(hashname);
+        Sought(self, hashname)
+    }
+
+    #[cfg(feature = "jwt")]
+    pub(crate) fn is_sought(&self, hashname: &Hashname) -> bool {
+        self.sought().contains(hashname)
+    }
+
+    fn sought(&self) -> MutexGuard<'_, Vec<Hashname>> {
+        self.sought.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn end_decision(&self, hashname: &Hashname) {

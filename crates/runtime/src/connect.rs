@@ -155,7 +155,9 @@ impl Shared {
         }
         // Before an invite is spent.
         let passes = self.passes_jwt(incoming.hashname, Some(&incoming.round));
-        let invited = passes && (self.is_invited(&incoming) || self.comes_by_session(&incoming));
+        let invited = passes && self.is_invited(&incoming);
+        // Nothing is spent by that, so there is nothing to be written first.
+        let by_session = passes && !invited && self.comes_by_session(&incoming);
         let Incoming {
             hashname,
             keys,
@@ -168,6 +170,9 @@ impl Shared {
         let guest = Guest::Handshake(ticket);
         if !passes {
             return self.turn_away(hashname, &guest);
+        }
+        if by_session {
+            return self.admit(hashname, guest);
         }
         if invited {
             let shared = self.clone();

@@ -80,6 +80,11 @@ pub enum TargetError {
     /// Looked like a URI.
     #[error("not a link URI: {0}")]
     Uri(#[from] UriError),
+    /// A URI that leads through a router, whose end is missing.
+    #[error(
+        "the URI leads through a router, and what follows its # is not whole: was it cut? Copy all of it"
+    )]
+    Share,
     /// A URI of which nothing says whose it is.
     #[error("the URI holds no keys, so nothing says whose it is; ask for a new one")]
     UriWithoutKeys,

@@ -61,6 +61,9 @@ pub const SEEK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause before routers are asked again for an endpoint. It doubles with each time.
 pub const SEEK_PAUSE: Duration = Duration::from_millis(500);
 
+/// Pause between two answers to shared URIs that are presented for one link.
+pub const ANSWER_PAUSE: Duration = Duration::from_secs(2);
+
 /// Pings that may wait for answers on one link; one more fails at once.
 pub const MAX_PINGS: usize = 16;
 

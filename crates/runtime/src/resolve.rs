@@ -54,7 +54,10 @@ pub(crate) async fn find(
         let name = resolver.name();
         match resolver.find(uri).await {
             Ok(Some(LinkTarget::Link(link))) if !link.keys.is_empty() => return Ok((link, None)),
-            Ok(Some(LinkTarget::Uri { link, uri })) => return Ok((link, Some(uri))),
+            // One that leads through a router holds the keys of that one only.
+            Ok(Some(LinkTarget::Uri { link, uri })) if uri.query_value("sid").is_none() => {
+                return Ok((link, Some(uri)));
+            }
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!(resolver = name, %error, "not found");

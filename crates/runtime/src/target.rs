@@ -116,7 +116,13 @@ impl IntoLinkTarget for &LinkJson {
 impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
         let is_name = matches!(self.host(), Some(Host::Domain(_)));
-        let is_share = matches!(self.share(), Ok(Some(_)));
+        let is_routers = self.query_value("sid").is_some();
+        let is_share = match self.share() {
+            Ok(share) if share.is_some() || !is_routers => share.is_some(),
+            // Without it the router itself would be meant.
+            _ if is_routers => return Err(TargetError::Share),
+            _ => false,
+        };
         match self.link_json() {
             Some(link) if is_name || is_share || self.invite().is_some() => {
                 Ok(LinkTarget::Uri { link, uri: self })
@@ -180,6 +186,25 @@ mod tests {
         );
         let target = at("example.org").into_link_target().unwrap();
         assert!(matches!(target, LinkTarget::Uri { .. }), "{target:?}");
+    }
+
+    #[test]
+    fn a_shared_uri_that_was_cut_never_means_its_router() {
+        let router = LinkUri::for_link(&LinkJson::new(keys()).unwrap()).unwrap();
+        let session = telehash_uri::Secret::from_bytes([7; 16]);
+        let base = router.with_session(&session).unwrap();
+        let fragment = telehash_uri::Fragment::new(&Hashname::from_bytes([1; 32]), &[5; 16]);
+        let whole = base.with_share(&fragment.unwrap()).unwrap();
+        assert!(matches!(
+            whole.clone().into_link_target(),
+            Ok(LinkTarget::Uri { .. })
+        ));
+        let text = whole.to_string();
+        let (before, _) = text.split_once('#').unwrap();
+        for cut in [before, &text[..before.len() + 5]] {
+            let cut = cut.into_link_target();
+            assert!(matches!(cut, Err(TargetError::Share)), "{cut:?}");
+        }
     }
 
     #[test]

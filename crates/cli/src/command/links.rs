@@ -114,6 +114,10 @@ fn add(
 /// What a target says of whoever is meant.
 fn described(target: LinkTarget) -> Outcome<LinkJson> {
     match target {
+        LinkTarget::Uri { uri, .. } if matches!(uri.share(), Ok(Some(_))) => Err(Failure::usage(
+            "the URI leads through a router, and does not say who is behind it",
+        )
+        .hint("`mesh link` with --alias follows it, and remembers who answers")),
         LinkTarget::Link(link) | LinkTarget::Uri { link, .. } => Ok(link),
         LinkTarget::Name(name) => Err(Failure::usage(format_args!(
             "`{name}` is no hashname, link JSON or URI"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh::{DownReason, Events, MeshEvent, Path};
+use mesh::{DownReason, Events, LinkError, MeshEvent, Path};
 
 use crate::access::place;
 use crate::args::{Global, Up};
@@ -31,7 +31,14 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
             endpoint.mesh.use_router(target::parse(&router)?).await?;
         }
         for target in targets {
-            endpoint.mesh.link(target::parse(&target)?).await?;
+            match endpoint.mesh.link(target::parse(&target)?).await {
+                // The network may not be there yet, and what else is up is of use.
+                Err(error @ LinkError::NobodyFound(_)) => {
+                    let message = format!("not linked to {target}: {error}");
+                    report.report(Record::Warning { message }).await?;
+                }
+                linked => drop(linked?),
+            }
         }
         watch(&endpoint, &mut events, report).await
     };

@@ -161,9 +161,15 @@ impl Link {
         let next = next.filter(|pipe| pipe.validated() && !pipe.standing.is_doubted());
         let sizes = next.map(super::pipes::Pipe::datagram).chain(own);
         match sizes.min().unwrap_or(BASE_DATAGRAM) {
-            STREAM_PACKET if !self.may_fragment() => PROVEN_DATAGRAM,
+            STREAM_PACKET if !self.may_fragment() || self.has_datagram_pipe() => PROVEN_DATAGRAM,
             size => size,
         }
+    }
+
+    /// Whether traffic may come to a pipe that is no byte stream, doubted now or not.
+    fn has_datagram_pipe(&self) -> bool {
+        let mut pipes = self.pipes.iter();
+        pipes.any(|(_, pipe)| pipe.validated() && !pipe.capabilities.reliable)
     }
 
     /// Whether packets for byte streams could go on by a datagram pipe. Old peers are not put to

@@ -85,11 +85,17 @@ impl Link {
         max_segments: usize,
     ) -> Option<Transmit> {
         loop {
-            let (slot, size) = self.relayed.take_run(buf, max_segments)?;
+            // Cut for a byte stream before that broke: it cannot be cut again, and goes alone.
+            let fragment = self.relayed.0.front().is_some_and(|(slot, packet)| {
+                let pipe = self.pipes.get(*slot);
+                pipe.is_some_and(|pipe| packet.len() > pipe.datagram())
+            });
+            let most = if fragment { 1 } else { max_segments };
+            let (slot, size) = self.relayed.take_run(buf, most)?;
             let run = (buf.len() > size).then_some(size);
             // The pipe may have left in the meantime, and another taken its place: what is for the
             // peer gets there by any of them.
-            if let Some(transmit) = self.sent(now, slot, buf.len(), run, false) {
+            if let Some(transmit) = self.sent(now, slot, buf.len(), run, fragment) {
                 return Some(transmit);
             }
             buf.clear();

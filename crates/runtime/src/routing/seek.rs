@@ -34,6 +34,7 @@ impl Shared {
             return Err(LinkError::KeysUnknown(hashname));
         }
         self.door.allow(hashname);
+        let _sought = self.door.seek(hashname);
         let mut events = self.events.subscribe();
         let deadline = Instant::now() + SEEK_TIMEOUT;
         let (mut pause, mut next) = (SEEK_PAUSE, Instant::now());

@@ -17,7 +17,7 @@ use crate::events::MeshEvent;
 use crate::invite::{InviteOptions, new_secret, saying};
 use crate::mesh::Mesh;
 use crate::shared::Shared;
-use crate::state::Trust;
+use crate::state::{Grant, Trust};
 
 /// What waits until it is known who presents a URI of ours.
 #[derive(Debug, Default)]
@@ -77,7 +77,10 @@ impl Shared {
             return given(router).ok_or(ShareError::NotFromRouter(*router));
         }
         let defaults = self.routing.defaults().into_iter();
-        let mut routers = defaults.chain(self.routing.uris.routers());
+        // Whoever is no more than linked has to be named: it could use the URI itself.
+        let is_trusted = |router: &Hashname| self.known.trust(router) == Trust::Trusted;
+        let others = self.routing.uris.routers().into_iter().filter(is_trusted);
+        let mut routers = defaults.chain(others);
         let found = routers.find_map(|router| given(&router));
         found.ok_or(ShareError::NoRouter)
     }
@@ -161,18 +164,24 @@ impl Shared {
         let is_guest = linked.as_ref().is_some_and(|driver| driver.is_guest());
         let mut grant = None;
         if trust == Trust::Unknown && !is_guest {
+            if !self.door.start_decision(hashname) {
+                // It is being let in.
+                return;
+            }
             let unix = self.clock.unix().as_secs();
             grant = self.known.spend_share(unix, &good.secret);
             if grant.is_none() {
+                self.door.end_decision(&hashname);
                 return;
             }
         }
         tracing::debug!(peer = %hashname.short(), router = %router.short(), "shared URI presented");
         let answer = LinkUri::new().with_share(&good.whole);
         let saying = saying(&answer.expect("a URI with nothing but a fragment is short"));
-        match linked {
-            Some(driver) => self.answer_on(&driver, router, saying),
-            None => self.admit(
+        let shared = self.clone();
+        let answer = move || match linked {
+            Some(driver) => shared.answer_on(&driver, router, saying),
+            None => shared.admit(
                 hashname,
                 Guest::Introduced {
                     keys,
@@ -180,25 +189,45 @@ impl Shared {
                     saying: vec![saying],
                 },
             ),
-        }
-        if let Some((driver, grant)) = self.link_by_name(&hashname).zip(grant) {
-            driver.set_guest(grant);
-            // A link that is up has proved who it is.
-            let _ = driver.run(self, |core, _| {
-                if core.link.state() == LinkState::Up {
-                    self.keep_guest(&driver, core.link.keys());
-                }
-            });
-        }
+        };
+        let Some(grant) = grant else {
+            return answer();
+        };
+        let shared = self.clone();
+        self.spawn(async move {
+            // Should we be killed now, it was told nothing.
+            shared.save().await;
+            answer();
+            shared.take_in(hashname, grant);
+            shared.door.end_decision(&hashname);
+        });
     }
 
-    /// The link with whoever presented our URI is there already: its next round says so.
+    /// Whoever was let in for a URI is kept in mind once it has proved who it is.
+    fn take_in(self: &Arc<Self>, hashname: Hashname, grant: Grant) {
+        let Some(driver) = self.link_by_name(&hashname) else {
+            return;
+        };
+        driver.set_guest(grant);
+        // A link that is up has proved who it is.
+        let _ = driver.run(self, |core, _| {
+            if core.link.state() == LinkState::Up {
+                self.keep_guest(&driver, core.link.keys());
+            }
+        });
+    }
+
+    /// The link with whoever presented our URI is there already: its next round says so. Whoever
+    /// presents it may only say that it is this one, so not more often than it would ask itself.
     fn answer_on(
         self: &Arc<Self>,
         driver: &Arc<LinkDriver>,
         router: Hashname,
         saying: HandshakeMessage,
     ) {
+        if !driver.may_answer(self.clock.now()) {
+            return;
+        }
         self.present(driver, Credentials::saying(saying));
         let _ = driver.run(self, |core, now| {
             let pipe = PipeId::router(router);

@@ -31,11 +31,16 @@ impl RouterUris {
         uris.keys().copied().collect()
     }
 
-    /// Keeps the URI of a router; whether it is another than before.
-    fn keep(&self, router: Hashname, uri: LinkUri) -> bool {
+    /// Keeps the URI of a router; whether it is another than before. One that was `chosen` gets the
+    /// place of one that was not.
+    fn keep(&self, router: Hashname, uri: LinkUri, chosen: impl Fn(&Hashname) -> bool) -> bool {
         let mut uris = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if uris.len() >= MAX_ROUTER_URIS && !uris.contains_key(&router) {
-            return false;
+            let other = uris.keys().find(|known| !chosen(known)).copied();
+            let Some(other) = other.filter(|_| chosen(&router)) else {
+                return false;
+            };
+            uris.remove(&other);
         }
         uris.insert(router, uri.clone()) != Some(uri)
     }
@@ -122,7 +127,11 @@ impl Shared {
         };
         if uri.hashname() == Some(router) && uri.query_value("sid").is_some() {
             let uri = uri.without_fragment().without_invite();
-            if self.routing.uris.keep(router, uri) {
+            let defaults = self.routing.defaults();
+            let chosen = |name: &Hashname| {
+                defaults.contains(name) || self.known.trust(name) == Trust::Trusted
+            };
+            if self.routing.uris.keep(router, uri, chosen) {
                 tracing::debug!(router = %router.short(), "router gives a URI to share");
                 self.events
                     .publish(MeshEvent::RouterUri { hashname: router });
@@ -176,11 +185,14 @@ mod tests {
         };
         let other = || LinkUri::new().with_scheme("other").unwrap();
         for n in 0..MAX_ROUTER_URIS {
-            assert!(uris.keep(name(n), LinkUri::new()));
+            assert!(uris.keep(name(n), LinkUri::new(), |_| false));
         }
-        assert!(!uris.keep(name(MAX_ROUTER_URIS), LinkUri::new()));
-        assert!(uris.keep(name(0), other()) && !uris.keep(name(0), other()));
+        assert!(!uris.keep(name(MAX_ROUTER_URIS), LinkUri::new(), |_| false));
+        let again = || uris.keep(name(0), other(), |_| false);
+        assert!(again() && !again());
         assert_eq!(uris.of(&name(0)), Some(other()));
+        let of_choice = |router: &Hashname| *router == name(MAX_ROUTER_URIS);
+        assert!(uris.keep(name(MAX_ROUTER_URIS), LinkUri::new(), of_choice));
         assert_eq!(uris.routers().len(), MAX_ROUTER_URIS);
     }
 }

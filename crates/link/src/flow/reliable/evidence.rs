@@ -214,7 +214,9 @@ impl Outbound {
             segment.blamed = true;
             lane.on_lost(segment.number, segment.sent_at, u64::from(segment.wire));
         }
-        self.lost.push_back(seq);
+        // In order: what the peer has waited for longest lets it acknowledge the most.
+        let at = self.lost.partition_point(|other| *other < seq);
+        self.lost.insert(at, seq);
     }
 
     /// The peer has room again: a probe that it dropped may go now.

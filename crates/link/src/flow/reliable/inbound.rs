@@ -263,7 +263,8 @@ impl Inbound {
             *place = Some(Held { packet, cost });
         }
         self.cost += cost;
-        self.usual = self.usual.max(cost);
+        // Slowly forgotten: what is usual on a byte stream is not on the next pipe.
+        self.usual = cost.max(self.usual - self.usual / 64).max(USUAL_COST);
     }
 
     /// Copies a body into the current chunk.
