@@ -78,14 +78,19 @@ impl Endpoint {
     pub fn session_for(&mut self, now: Instant, peer: &Hashname) -> Option<SessionId> {
         let rng = &mut self.rng;
         let served = self.router.policy.serves(peer);
+        let names = &self.names;
+        let is_linked = |peer: &Hashname| names.contains_key(peer);
         let sessions = &mut self.router.sessions;
-        served.then(|| sessions.tell(now, *peer, |bytes| rng.fill_bytes(bytes)))
+        served.then(|| sessions.tell(now, *peer, is_linked, |bytes| rng.fill_bytes(bytes)))
     }
 
     /// Whose session this is, if it is good.
     #[must_use]
     pub fn session_peer(&self, now: Instant, session: &SessionId) -> Option<Hashname> {
-        let peer = self.router.sessions.peer_of(now, session)?;
+        let peer = self
+            .router
+            .sessions
+            .peer_of(now, session, |peer| self.names.contains_key(peer))?;
         self.router.policy.serves(&peer).then_some(peer)
     }
 
@@ -98,7 +103,9 @@ impl Endpoint {
     /// The sessions that are good, in no particular order.
     #[must_use]
     pub fn sessions(&self, now: Instant) -> Vec<(Hashname, SessionId)> {
-        self.router.sessions.all(now)
+        self.router
+            .sessions
+            .all(now, |peer| self.names.contains_key(peer))
     }
 
     fn count_request(

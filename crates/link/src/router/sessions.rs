@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 use telehash_e3x::Instant;
 use telehash_hashname::Hashname;
 
-/// Limit: sessions of a router. At the limit the one that ends first makes room.
+/// Limit: sessions of a router. At the limit the one that ends first makes room, of those whose peers
+/// are not linked if there are any.
 pub const MAX_SESSIONS: usize = 16_384;
 
-/// Limit: how long a session is good after its peer was last told of it. Peers that are linked are
-/// told again and again.
+/// Limit: how long a session is good after its peer was last told of it, or was found linked.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// The random value in the URI that a router gives to a peer.
@@ -42,9 +42,10 @@ impl Sessions {
         &mut self,
         now: Instant,
         peer: Hashname,
+        is_linked: impl Fn(&Hashname) -> bool,
         mut random: impl FnMut(&mut [u8]),
     ) -> SessionId {
-        self.expire(now);
+        self.expire(now, &is_linked);
         let known = self.peers.get(&peer);
         if let Some(session) = known.and_then(|digest| self.sessions.get_mut(digest)) {
             session.until = now + SESSION_LIFETIME;
@@ -53,7 +54,7 @@ impl Sessions {
         if self.sessions.is_empty() {
             random(&mut self.key);
         }
-        self.make_room();
+        self.make_room(is_linked);
         let mut id = SessionId::default();
         random(&mut id);
         let digest = self.digest(&id);
@@ -64,9 +65,14 @@ impl Sessions {
     }
 
     /// Whose session this is, if it is one.
-    pub(super) fn peer_of(&self, now: Instant, id: &SessionId) -> Option<Hashname> {
+    pub(super) fn peer_of(
+        &self,
+        now: Instant,
+        id: &SessionId,
+        is_linked: impl Fn(&Hashname) -> bool,
+    ) -> Option<Hashname> {
         let session = self.sessions.get(&self.digest(id))?;
-        (now < session.until).then_some(session.peer)
+        session.is_good(now, is_linked).then_some(session.peer)
     }
 
     /// Ends the session of a peer. Whether there was one.
@@ -75,8 +81,13 @@ impl Sessions {
         digest.is_some_and(|digest| self.sessions.remove(&digest).is_some())
     }
 
-    pub(super) fn all(&self, now: Instant) -> Vec<(Hashname, SessionId)> {
-        let good = self.sessions.values().filter(|session| now < session.until);
+    pub(super) fn all(
+        &self,
+        now: Instant,
+        is_linked: impl Fn(&Hashname) -> bool,
+    ) -> Vec<(Hashname, SessionId)> {
+        let sessions = self.sessions.values();
+        let good = sessions.filter(|session| session.is_good(now, &is_linked));
         good.map(|session| (session.peer, session.id)).collect()
     }
 
@@ -85,20 +96,32 @@ impl Sessions {
         hash.finalize().into()
     }
 
-    fn expire(&mut self, now: Instant) {
-        self.sessions.retain(|_, session| now < session.until);
+    fn expire(&mut self, now: Instant, is_linked: impl Fn(&Hashname) -> bool) {
+        self.sessions.retain(|_, session| {
+            if is_linked(&session.peer) {
+                session.until = now + SESSION_LIFETIME;
+            }
+            now < session.until
+        });
         let sessions = &self.sessions;
         self.peers.retain(|_, digest| sessions.contains_key(digest));
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self, is_linked: impl Fn(&Hashname) -> bool) {
         if self.sessions.len() < MAX_SESSIONS {
             return;
         }
-        let first = self.sessions.values().min_by_key(|session| session.until);
+        let sessions = self.sessions.values();
+        let first = sessions.min_by_key(|session| (is_linked(&session.peer), session.until));
         if let Some(peer) = first.map(|session| session.peer) {
             self.revoke(&peer);
         }
+    }
+}
+
+impl Session {
+    fn is_good(&self, now: Instant, is_linked: impl Fn(&Hashname) -> bool) -> bool {
+        now < self.until || is_linked(&self.peer)
     }
 }
 
@@ -122,6 +145,11 @@ mod tests {
         Hashname::from_bytes(bytes)
     }
 
+    /// Nobody is linked.
+    fn nobody(_: &Hashname) -> bool {
+        false
+    }
+
     /// Another value with each call.
     fn counter() -> impl FnMut(&mut [u8]) {
         let mut next = 0_u32;
@@ -134,35 +162,35 @@ mod tests {
     #[test]
     fn a_peer_keeps_its_session_until_it_is_revoked() {
         let (mut sessions, mut random) = (Sessions::default(), counter());
-        let id = sessions.tell(NOW, name(1), &mut random);
-        assert_eq!(sessions.tell(NOW, name(1), &mut random), id);
-        let other = sessions.tell(NOW, name(2), &mut random);
-        assert_eq!(sessions.peer_of(NOW, &id), Some(name(1)));
-        assert_eq!(sessions.peer_of(NOW, &[9; 16]), None, "guessed");
+        let id = sessions.tell(NOW, name(1), nobody, &mut random);
+        assert_eq!(sessions.tell(NOW, name(1), nobody, &mut random), id);
+        let other = sessions.tell(NOW, name(2), nobody, &mut random);
+        assert_eq!(sessions.peer_of(NOW, &id, nobody), Some(name(1)));
+        assert_eq!(sessions.peer_of(NOW, &[9; 16], nobody), None, "guessed");
         assert!(sessions.revoke(&name(1)) && !sessions.revoke(&name(1)));
-        assert_eq!(sessions.peer_of(NOW, &id), None);
-        assert_eq!(sessions.all(NOW), [(name(2), other)]);
-        assert_ne!(sessions.tell(NOW, name(1), &mut random), id);
+        assert_eq!(sessions.peer_of(NOW, &id, nobody), None);
+        assert_eq!(sessions.all(NOW, nobody), [(name(2), other)]);
+        assert_ne!(sessions.tell(NOW, name(1), nobody, &mut random), id);
     }
 
     #[test]
     fn a_session_ends_when_its_peer_is_not_told_of_it_any_more() {
         let (mut sessions, mut random) = (Sessions::default(), counter());
-        let id = sessions.tell(NOW, name(1), &mut random);
+        let id = sessions.tell(NOW, name(1), nobody, &mut random);
         let later = NOW + SESSION_LIFETIME / 2;
-        sessions.tell(later, name(1), &mut random);
+        sessions.tell(later, name(1), nobody, &mut random);
         let end = later + SESSION_LIFETIME;
         let before = Instant::from_micros(end.as_micros() - 1);
-        assert_eq!(sessions.peer_of(before, &id), Some(name(1)));
-        assert_eq!(sessions.peer_of(end, &id), None);
-        sessions.tell(end, name(2), &mut random);
+        assert_eq!(sessions.peer_of(before, &id, nobody), Some(name(1)));
+        assert_eq!(sessions.peer_of(end, &id, nobody), None);
+        sessions.tell(end, name(2), nobody, &mut random);
         assert_eq!((sessions.sessions.len(), sessions.peers.len()), (1, 1));
     }
 
     #[test]
     fn one_session_more_than_the_limit_pushes_out_the_one_that_ends_first() {
         let (mut sessions, mut random) = (Sessions::default(), counter());
-        let first = sessions.tell(NOW, name(0), &mut random);
+        let first = sessions.tell(NOW, name(0), nobody, &mut random);
         let soon = NOW + Duration::from_secs(1);
         for n in 1..=MAX_SESSIONS {
             let digest = [n.to_le_bytes(); 4].concat().try_into().unwrap();
@@ -176,17 +204,42 @@ mod tests {
                 sessions.sessions.insert(digest, session);
                 sessions.peers.insert(name(n), digest);
             } else {
-                sessions.tell(soon, name(n), &mut random);
+                sessions.tell(soon, name(n), nobody, &mut random);
             }
         }
         assert_eq!(sessions.sessions.len(), MAX_SESSIONS);
-        assert_eq!(sessions.peer_of(soon, &first), None);
+        assert_eq!(sessions.peer_of(soon, &first, nobody), None);
+    }
+
+    #[test]
+    fn the_session_of_a_linked_peer_neither_ends_nor_makes_room() {
+        let (mut sessions, mut random) = (Sessions::default(), counter());
+        let linked = |peer: &Hashname| *peer == name(0);
+        let first = sessions.tell(NOW, name(0), linked, &mut random);
+        let end = NOW + SESSION_LIFETIME;
+        assert_eq!(sessions.peer_of(end, &first, linked), Some(name(0)));
+        assert_eq!(sessions.all(end, linked), [(name(0), first)]);
+        let second = sessions.tell(end, name(1), linked, &mut random);
+        for n in 2..MAX_SESSIONS {
+            let digest = [n.to_le_bytes(); 4].concat().try_into().unwrap();
+            let session = Session {
+                id: [0; 16],
+                peer: name(n),
+                until: end + SESSION_LIFETIME * 2,
+            };
+            sessions.sessions.insert(digest, session);
+            sessions.peers.insert(name(n), digest);
+        }
+        sessions.tell(end, name(MAX_SESSIONS), linked, &mut random);
+        assert_eq!(sessions.sessions.len(), MAX_SESSIONS);
+        assert_eq!(sessions.peer_of(end, &first, linked), Some(name(0)));
+        assert_eq!(sessions.peer_of(end, &second, linked), None);
     }
 
     #[test]
     fn nothing_of_a_session_is_printed() {
         let mut sessions = Sessions::default();
-        sessions.tell(NOW, name(1), |bytes| bytes.fill(0xab));
+        sessions.tell(NOW, name(1), nobody, |bytes| bytes.fill(0xab));
         assert_eq!(
             alloc::format!("{sessions:?}"),
             "Sessions { sessions: 1, .. }"
