@@ -234,7 +234,7 @@ async fn unreliable(road: Road) {
         }
     })
     .await;
-    let large = channel.send(Packet::new(pattern(4000))).await;
+    let large = channel.send(Packet::new(pattern(10_000))).await;
     assert!(
         matches!(large, Err(SendError::TooLarge { .. })),
         "{large:?}"
