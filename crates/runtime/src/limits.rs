@@ -104,7 +104,7 @@ pub const MAX_GUESSERS: usize = 256;
 /// longer one is refused unread, and none is presented.
 pub const MAX_JWT: usize = 4096;
 
-/// Keys of one [`JwtPolicy`](crate::JwtPolicy), each of which may cost a verification; a policy with
+/// Keys of one `JwtPolicy`, each of which may cost a verification; a policy with
 /// more is an error.
 pub const MAX_JWT_KEYS: usize = 8;
 
