@@ -151,6 +151,22 @@ fn a_domain_of_nobody_says_who_was_asked_and_what_to_try() {
 }
 
 #[test]
+fn an_endpoint_comes_up_though_a_domain_to_link_to_is_not_found() {
+    let world = World::new();
+    let names = NameServer::of(None);
+    let server = names.address.to_string();
+    let args = ["--link", "ann@example.org", "--name-server", &server];
+    let mut up = world.up(args);
+    let warning = up.wait_for("warning");
+    let message = warning["message"].as_str().unwrap();
+    assert!(
+        message.contains("not linked to ann@example.org"),
+        "{message}"
+    );
+    world.run(["status"]).ok();
+}
+
+#[test]
 fn a_domain_is_remembered_by_linking_to_it() {
     let world = World::new();
     let add = ["links", "add", "ann@example.org"];

@@ -56,6 +56,9 @@ fn a_uri_that_leads_through_a_router_links_a_stranger_once_and_is_listed_and_rev
     };
     let open = shared();
     assert_eq!((open.len(), &open[0]["handle"]), (1, &made["handle"]));
+    let add = ["links", "add", "--state", "eve", text, "--alias", "bob"];
+    let refused = world.run(add);
+    refused.failed(USAGE, &["leads through a router", "mesh link"]);
     let linked = world.run(["link", "--state", "ann", "--json", text]);
     let linked = linked.ok().json();
     assert_eq!(linked[0]["hashname"], bob.hashname());

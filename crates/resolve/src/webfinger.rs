@@ -46,7 +46,7 @@ pub fn href(body: &[u8]) -> Result<Href, DocumentError> {
         });
     let href = href.ok_or(DocumentError::NoLink)?;
     let parsed = LinkUri::parse(href).map_err(DocumentError::Href)?;
-    if parsed.uri.query_value("sid").is_some() {
+    if parsed.uri.is_of_router() {
         return Err(DocumentError::Router);
     }
     if parsed.uri.hashname().is_some() {

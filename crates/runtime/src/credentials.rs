@@ -42,17 +42,15 @@ impl ConnectOptions {
         self
     }
 
-    /// With the invite of the target, if it has one.
-    pub(crate) fn credentials(self, invite: Option<Secret>) -> Result<Credentials, LinkError> {
+    /// What is presented.
+    pub(crate) fn credentials(self) -> Result<Credentials, LinkError> {
         let len = self.jwt.as_ref().map_or(0, |token| token.0.len());
         if len > MAX_JWT {
             return Err(LinkError::JwtTooLong { len });
         }
-        let jwt = self.jwt;
         Ok(Credentials {
-            invite,
-            saying: None,
-            jwt,
+            jwt: self.jwt,
+            ..Credentials::default()
         })
     }
 }
@@ -60,6 +58,11 @@ impl ConnectOptions {
 impl Credentials {
     pub(crate) fn is_empty(&self) -> bool {
         self.invite.is_none() && self.jwt.is_none()
+    }
+
+    /// With the invite of a target, if it has one.
+    pub(crate) fn with_invite(self, invite: Option<Secret>) -> Self {
+        Self { invite, ..self }
     }
 
     /// This message and nothing else.
@@ -119,8 +122,8 @@ mod tests {
     #[test]
     fn a_token_longer_than_the_limit_is_not_presented() {
         let options = |len| ConnectOptions::new().jwt("a".repeat(len));
-        assert!(options(MAX_JWT).credentials(None).is_ok());
-        let refused = options(MAX_JWT + 1).credentials(None);
+        assert!(options(MAX_JWT).credentials().is_ok());
+        let refused = options(MAX_JWT + 1).credentials();
         assert!(matches!(refused, Err(LinkError::JwtTooLong { .. })));
     }
 
@@ -129,7 +132,7 @@ mod tests {
         let secret = Secret::from_bytes([7; 16]);
         let options = ConnectOptions::new().jwt("sesame");
         assert!(!format!("{options:?}").contains("sesame"));
-        let mut credentials = options.credentials(Some(secret)).unwrap();
+        let mut credentials = options.credentials().unwrap().with_invite(Some(secret));
         assert!(!format!("{credentials:?}").contains("sesame"));
         assert_eq!(credentials.messages().len(), 2);
         assert!(credentials.take_invite());

@@ -123,10 +123,10 @@ pub enum InviteError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ShareError {
-    /// No router that gives us URIs.
+    /// No router that we use or trust, and that gives us URIs.
     #[error(
-        "no router gave this endpoint a URI to share: link to one that routes for it, with \
-         `use_router`, and wait until it is up"
+        "no router that this endpoint uses or trusts gave it a URI to share: link to one that routes \
+         for it, with `use_router`, and wait until it is up, or name one"
     )]
     NoRouter,
     /// This one does not.

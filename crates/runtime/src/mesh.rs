@@ -162,6 +162,7 @@ impl Mesh {
         to: impl IntoLinkTarget,
         options: ConnectOptions,
     ) -> Result<Link, LinkError> {
+        let credentials = options.credentials()?;
         let Found {
             mut link,
             invite,
@@ -178,7 +179,7 @@ impl Mesh {
         if link.keys.is_empty() && shared.link_by_name(&link.hashname).is_none() {
             shared.seek(&link).await?;
         }
-        let driver = shared.connect(&link, options.credentials(invite)?)?;
+        let driver = shared.connect(&link, credentials.with_invite(invite))?;
         Ok(Link::new(shared.clone(), driver))
     }
 

@@ -55,7 +55,7 @@ pub(crate) async fn find(
         match resolver.find(uri).await {
             Ok(Some(LinkTarget::Link(link))) if !link.keys.is_empty() => return Ok((link, None)),
             // One that leads through a router holds the keys of that one only.
-            Ok(Some(LinkTarget::Uri { link, uri })) if uri.query_value("sid").is_none() => {
+            Ok(Some(LinkTarget::Uri { link, uri })) if !uri.is_of_router() => {
                 return Ok((link, Some(uri)));
             }
             Ok(_) => {}

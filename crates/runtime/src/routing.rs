@@ -20,6 +20,7 @@ use crate::shared::Shared;
 
 use self::follow::Followed;
 pub(crate) use self::requests::concerns;
+pub(crate) use self::share::LastAnswer;
 use self::share::Presentations;
 pub use self::uris::RouterSession;
 use self::uris::RouterUris;

@@ -116,7 +116,7 @@ impl IntoLinkTarget for &LinkJson {
 impl IntoLinkTarget for LinkUri {
     fn into_link_target(self) -> Result<LinkTarget, TargetError> {
         let is_name = matches!(self.host(), Some(Host::Domain(_)));
-        let is_routers = self.query_value("sid").is_some();
+        let is_routers = self.is_of_router();
         let is_share = match self.share() {
             Ok(share) if share.is_some() || !is_routers => share.is_some(),
             // Without it the router itself would be meant.

@@ -50,6 +50,13 @@ impl LinkUri {
         self.query_value(SESSION)?.parse().ok()
     }
 
+    /// Whether this is the URI of a router, ours or another implementation's: its keys are those of the
+    /// router, and whom it leads to is in the fragment.
+    #[must_use]
+    pub fn is_of_router(&self) -> bool {
+        self.query_value(SESSION).is_some()
+    }
+
     /// Makes it the URI that a router gives to the peer of this session. The value is random and
     /// says nothing of the peer.
     ///

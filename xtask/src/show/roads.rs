@@ -1,11 +1,11 @@
 //! The roads between hosts: whatever happens to them, a link finds another or waits for its own.
 
-use super::tests::passed;
+use super::tests::{self, Proof};
 use crate::report::Report;
 use crate::{fuzz, interop, peers, roads};
 
-/// What shows each line, and where: (line, package, part of the tests' names).
-const TESTS: [(&str, &str, &str); 5] = [
+/// What shows each line.
+const TESTS: [Proof; 5] = [
     ("every transport, both families", "telehash-mesh", "::"),
     (
         "failover in simulation",
@@ -39,9 +39,7 @@ const PAIRS: [&str; 2] = ["tcp:libp2p=0.8", "quic:quinn=0.4"];
 
 /// Adds every proof.
 pub(super) fn steps(report: &mut Report) {
-    for (line, package, filter) in TESTS {
-        report.step(line, || passed(package, filter));
-    }
+    tests::steps(report, &TESTS);
     report.step("interop", interop::run);
     roads::ROADS.steps(report);
     report.step("beside other libraries", || peers::beside(&PAIRS));

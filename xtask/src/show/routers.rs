@@ -1,11 +1,11 @@
 //! Routers and invites: anyone is reached by hashname, through others, then directly.
 
-use super::tests::passed;
+use super::tests::{self, Proof};
 use crate::report::Report;
 use crate::{fuzz, interop, roads};
 
-/// What shows each line, and where: (line, package, part of the tests' names).
-const TESTS: [(&str, &str, &str); 10] = [
+/// What shows each line.
+const TESTS: [Proof; 10] = [
     ("routing in virtual time", "telehash-channel-connect", "::"),
     ("tables of a router", "telehash-link", "router"),
     ("routers over real sockets", "telehash-runtime", "routers"),
@@ -28,9 +28,7 @@ const FUZZ_SECONDS: u64 = 20;
 
 /// Adds every proof.
 pub(super) fn steps(report: &mut Report) {
-    for (line, package, filter) in TESTS {
-        report.step(line, || passed(package, filter));
-    }
+    tests::steps(report, &TESTS);
     report.step("interop", interop::run);
     roads::NAT.steps(report);
     report.step("fuzz", || {

@@ -2,7 +2,18 @@
 
 use anyhow::{Context, Result, ensure};
 
+use crate::report::Report;
 use crate::shell::{cargo, output};
+
+/// What tests show: (line, package, part of their names).
+pub(super) type Proof = (&'static str, &'static str, &'static str);
+
+/// Adds a step for each.
+pub(super) fn steps(report: &mut Report, proofs: &[Proof]) {
+    for &(line, package, filter) in proofs {
+        report.step(line, || passed(package, filter));
+    }
+}
 
 /// Runs the tests of `package` whose names contain `filter` and returns how many passed; none is an error, so that a
 /// renamed test does not silently stop proving anything.

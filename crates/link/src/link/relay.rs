@@ -16,6 +16,15 @@ pub const MAX_RELAYED: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Relayed(VecDeque<(PipeSlot, Vec<u8>)>);
 
+/// Packets of one size for one pipe.
+#[derive(Debug, PartialEq, Eq)]
+struct Run {
+    slot: PipeSlot,
+    size: usize,
+    /// Larger than the pipe carries.
+    fragment: bool,
+}
+
 impl Relayed {
     fn push(&mut self, slot: PipeSlot, packet: Vec<u8>) {
         if self.0.len() >= MAX_RELAYED {
@@ -24,12 +33,19 @@ impl Relayed {
         self.0.push_back((slot, packet));
     }
 
-    /// Takes a run of packets of one size for one pipe, and returns that size.
-    fn take_run(&mut self, buf: &mut Vec<u8>, most: usize) -> Option<(PipeSlot, usize)> {
+    /// Takes a run out, of `most` packets at most. One that was cut for a byte stream before that broke
+    /// cannot be cut again, and goes alone.
+    fn take_run(
+        &mut self,
+        buf: &mut Vec<u8>,
+        most: usize,
+        carries: impl FnOnce(PipeSlot) -> usize,
+    ) -> Option<Run> {
         let (slot, first) = self.0.pop_front()?;
         let size = first.len();
+        let fragment = size > carries(slot);
         buf.extend_from_slice(&first);
-        for _ in 1..most {
+        for _ in 1..if fragment { 1 } else { most } {
             let next = self.0.front();
             if next.is_none_or(|(to, packet)| *to != slot || packet.len() != size) {
                 break;
@@ -37,7 +53,11 @@ impl Relayed {
             let next = self.0.pop_front();
             buf.extend_from_slice(&next.map(|(_, packet)| packet).unwrap_or_default());
         }
-        Some((slot, size))
+        Some(Run {
+            slot,
+            size,
+            fragment,
+        })
     }
 }
 
@@ -85,13 +105,13 @@ impl Link {
         max_segments: usize,
     ) -> Option<Transmit> {
         loop {
-            // Cut for a byte stream before that broke: it cannot be cut again, and goes alone.
-            let fragment = self.relayed.0.front().is_some_and(|(slot, packet)| {
-                let pipe = self.pipes.get(*slot);
-                pipe.is_some_and(|pipe| packet.len() > pipe.datagram())
-            });
-            let most = if fragment { 1 } else { max_segments };
-            let (slot, size) = self.relayed.take_run(buf, most)?;
+            let pipes = &self.pipes;
+            let carries = |slot| pipes.get(slot).map_or(usize::MAX, Pipe::datagram);
+            let Run {
+                slot,
+                size,
+                fragment,
+            } = self.relayed.take_run(buf, max_segments, carries)?;
             let run = (buf.len() > size).then_some(size);
             // The pipe may have left in the meantime, and another taken its place: what is for the
             // peer gets there by any of them.
@@ -137,8 +157,8 @@ mod tests {
             relayed.push(PipeSlot(0), vec![7; size]);
         }
         assert_eq!(relayed.0.len(), MAX_RELAYED);
-        let mut buf = Vec::new();
-        assert_eq!(relayed.take_run(&mut buf, 9), Some((PipeSlot(0), 2)));
+        let run = relayed.take_run(&mut Vec::new(), 9, |_| usize::MAX);
+        assert_eq!(run.map(|run| run.size), Some(2));
     }
 
     #[test]
@@ -150,11 +170,28 @@ mod tests {
         let mut runs = Vec::new();
         loop {
             let mut buf = Vec::new();
-            let Some((slot, size)) = relayed.take_run(&mut buf, 2) else {
+            let Some(run) = relayed.take_run(&mut buf, 2, |_| usize::MAX) else {
                 break;
             };
-            runs.push((slot.0, size, buf.len()));
+            runs.push((run.slot.0, run.size, buf.len()));
         }
         assert_eq!(runs, [(0, 5, 10), (0, 5, 5), (0, 6, 6), (1, 6, 6)]);
+    }
+
+    #[test]
+    fn what_is_larger_than_its_pipe_carries_goes_alone_in_fragments() {
+        let mut relayed = Relayed::default();
+        for size in [9, 9, 8, 8] {
+            relayed.push(PipeSlot(0), vec![1; size]);
+        }
+        let mut runs = Vec::new();
+        loop {
+            let mut buf = Vec::new();
+            let Some(run) = relayed.take_run(&mut buf, 2, |_| 8) else {
+                break;
+            };
+            runs.push((run.fragment, buf.len()));
+        }
+        assert_eq!(runs, [(true, 9), (true, 9), (false, 16)]);
     }
 }

@@ -20,6 +20,8 @@ struct Told {
     asked: Vec<(Method, Port, bool)>,
     returned: Vec<Port>,
     hangs: bool,
+    /// What is added to the inner port for the outer one.
+    shift: u16,
 }
 
 impl Ask for Told {
@@ -39,7 +41,7 @@ impl Ask for Told {
             return Err(Refusal::new(method, "silence"));
         }
         Ok(Grant {
-            external: SocketAddrV4::new(self.external, port.address.port()),
+            external: SocketAddrV4::new(self.external, port.address.port() + self.shift),
             lifetime: self.lifetime,
             handle: match method {
                 Method::Pcp => Handle::Pcp {
@@ -73,6 +75,7 @@ fn keeper(methods: &[Method]) -> Keeper<Told> {
         asked: Vec::new(),
         returned: Vec::new(),
         hangs: false,
+        shift: 0,
     })
 }
 
@@ -206,4 +209,29 @@ async fn a_gateway_that_takes_nothing_back_holds_nobody_up() {
     let start = Instant::now();
     keeper.release().await;
     assert!(start.elapsed().abs_diff(RELEASE_TIMEOUT) < Duration::from_millis(10));
+}
+
+/// It may be for ever.
+#[tokio::test(start_paused = true)]
+async fn a_mapping_by_upnp_is_taken_back_when_another_takes_its_place() {
+    let mut keeper = keeper(&[Method::Upnp]);
+    keeper.keep(&[udp(1)]).await;
+    keeper.asker.shift = 1;
+    let report = keeper.keep(&[udp(1)]).await;
+    assert_eq!(report.mappings[0].external.port(), 2);
+    assert_eq!(keeper.asker.returned, [udp(1)]);
+    // The same again is nothing new.
+    keeper.keep(&[udp(1)]).await;
+    assert_eq!(keeper.asker.returned, [udp(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_wanted_any_more_is_not_forgotten_before_it_is_taken_back() {
+    let mut keeper = keeper(&[Method::Upnp]);
+    keeper.keep(&[udp(1), udp(2)]).await;
+    keeper.asker.hangs = true;
+    let wanted = [udp(2)];
+    let given_up = timeout(Duration::from_secs(1), keeper.keep(&wanted)).await;
+    assert!(given_up.is_err());
+    assert_eq!(keeper.leases.len(), 2, "whoever releases knows of both");
 }

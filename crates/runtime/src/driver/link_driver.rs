@@ -14,8 +14,9 @@ use super::port::{Blocked, Parcel};
 use super::{Core, Effects};
 use crate::credentials::Credentials;
 use crate::limits::{
-    ANSWER_PAUSE, MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
+    MAX_HANDLERS_PER_LINK, MAX_PENDING_DIALS, MAX_SEGMENTS, MAX_TRANSMITS_IN_A_ROW,
 };
+use crate::routing::LastAnswer;
 use crate::shared::Shared;
 use crate::state::Grant;
 
@@ -45,7 +46,7 @@ pub(crate) struct LinkDriver {
     /// What it was let in by, until it is up: a URI that it presented through a router.
     guest: Mutex<Option<Grant>>,
     /// When a shared URI that came for it was answered.
-    answered: Mutex<Option<Instant>>,
+    pub(crate) answered: LastAnswer,
 }
 
 /// A path that the application named.
@@ -119,7 +120,7 @@ impl LinkDriver {
             seen_as: Mutex::default(),
             credentials: Mutex::default(),
             guest: Mutex::default(),
-            answered: Mutex::default(),
+            answered: LastAnswer::default(),
         }
     }
 
@@ -175,16 +176,6 @@ impl LinkDriver {
         self.credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a shared URI that came for this link may be answered now.
-    pub(crate) fn may_answer(&self, now: Instant) -> bool {
-        let mut last = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = last.is_none_or(|last| now >= last + ANSWER_PAUSE);
-        if may {
-            *last = Some(now);
-        }
-        may
     }
 
     pub(crate) fn set_guest(&self, grant: Grant) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use telehash_channel_connect::{Introduction, Pairing, Presented};
 use telehash_hashname::{Hashname, KeySet, LinkJson, Path};
-use telehash_link::{HandshakeMessage, LinkState, PathSource, PipeId};
+use telehash_link::{HandshakeMessage, Instant, LinkState, PathSource, PipeId};
 use telehash_uri::{Fragment, LinkUri, Secret};
 
 use crate::accept::Verdict;
@@ -15,6 +15,7 @@ use crate::driver::LinkDriver;
 use crate::error::ShareError;
 use crate::events::MeshEvent;
 use crate::invite::{InviteOptions, new_secret, saying};
+use crate::limits::ANSWER_PAUSE;
 use crate::mesh::Mesh;
 use crate::shared::Shared;
 use crate::state::{Grant, Trust};
@@ -22,6 +23,22 @@ use crate::state::{Grant, Trust};
 /// What waits until it is known who presents a URI of ours.
 #[derive(Debug, Default)]
 pub(crate) struct Presentations(Mutex<Pairing<Good>>);
+
+/// When a shared URI was last answered on a link.
+#[derive(Debug, Default)]
+pub(crate) struct LastAnswer(Mutex<Option<Instant>>);
+
+impl LastAnswer {
+    /// Whether one may be answered again; then it is.
+    fn again(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = last.is_none_or(|last| now >= last + ANSWER_PAUSE);
+        if may {
+            *last = Some(now);
+        }
+        may
+    }
+}
 
 /// A URI of ours that is good.
 #[derive(Debug)]
@@ -36,7 +53,7 @@ impl Mesh {
     /// we are recognised. Whoever [links](Mesh::link) with it is let in as with an
     /// [invite](Self::invite), and both sides remember and trust each other from then on.
     ///
-    /// The router is `via`, or any that gave us a URI, those that we [use](Self::use_router) first. It
+    /// The router is `via`, or one that gave us a URI and that we [use](Self::use_router) or trust. It
     /// sees the fragment when somebody presents it, so it has to be one that may let in others.
     ///
     /// ```no_run
@@ -49,7 +66,7 @@ impl Mesh {
     /// ```
     ///
     /// # Errors
-    /// No router gave us a URI, nobody is let in at all, or the alias cannot be one; see
+    /// No such router gave us a URI, nobody is let in at all, or the alias cannot be one; see
     /// [`ShareError`].
     pub fn share_uri(
         &self,
@@ -225,7 +242,7 @@ impl Shared {
         router: Hashname,
         saying: HandshakeMessage,
     ) {
-        if !driver.may_answer(self.clock.now()) {
+        if !driver.answered.again(self.clock.now()) {
             return;
         }
         self.present(driver, Credentials::saying(saying));
@@ -251,5 +268,21 @@ impl Shared {
             }
             Err(error) => tracing::warn!(%error, "who presented our URI cannot be remembered"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_answers_again_after_a_pause_and_not_before() {
+        let (answered, now) = (LastAnswer::default(), Instant::from_micros(9));
+        assert!(answered.again(now));
+        let next = now + ANSWER_PAUSE;
+        let before = Instant::from_micros(next.as_micros() - 1);
+        assert!(!answered.again(before));
+        assert!(answered.again(next));
+        assert!(!answered.again(next));
     }
 }

@@ -125,7 +125,7 @@ impl Shared {
         let Ok(uri) = LinkUri::parse_strict(uri) else {
             return;
         };
-        if uri.hashname() == Some(router) && uri.query_value("sid").is_some() {
+        if uri.hashname() == Some(router) && uri.is_of_router() {
             let uri = uri.without_fragment().without_invite();
             let defaults = self.routing.defaults();
             let chosen = |name: &Hashname| {

@@ -237,3 +237,24 @@ async fn a_token_opens_the_door_over_real_sockets() {
     client.close().await;
     server.close().await;
 }
+
+/// Its answer to our introduction is a stranger's handshake.
+#[tokio::test(start_paused = true)]
+async fn whoever_demands_tokens_can_be_introduced_by_a_router_to_whom_it_asks_for() {
+    let network = MemoryNetwork::new(1);
+    let router = endpoint(&network).accept(Accept::All).router(true);
+    let router = router.build().await.unwrap();
+    let server = endpoint(&network).demand_jwt(policy());
+    let server = server.build().await.unwrap();
+    let friend = endpoint(&network).accept(Accept::All).build();
+    let friend = friend.await.unwrap();
+    for mesh in [&server, &friend] {
+        let link = mesh.use_router(router.local_link_json()).await.unwrap();
+        link.wait_up(PATIENCE).await.unwrap();
+    }
+    let link = server.link(friend.hashname()).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    for mesh in [server, friend, router] {
+        mesh.close().await;
+    }
+}

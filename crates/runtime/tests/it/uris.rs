@@ -333,3 +333,58 @@ async fn a_uri_for_several_is_good_for_them_and_after_a_restart() {
         mesh.close().await;
     }
 }
+
+/// What is in the directory when the guest is up is what a kill would leave.
+#[tokio::test(start_paused = true)]
+async fn a_shared_uri_is_spent_on_disk_before_whoever_presents_it_is_answered() {
+    let scene = Scene::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let carl = endpoint(&scene.network).state_dir(directory.path());
+    let carl = carl.build().await.unwrap();
+    let known = scene.router.known();
+    known.set_trust(carl.hashname(), Trust::Trusted).unwrap();
+    let mut events = carl.events();
+    let router = scene.router.local_link_json();
+    let link = carl.use_router(router).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    scene.router.router(true);
+    event(&mut events, |event| match event {
+        MeshEvent::RouterUri { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    let uri = carl.share_uri(InviteOptions::new(), None).unwrap();
+    let ann = scene.guest().await;
+    // It completes with the answer.
+    ann.link(uri).await.unwrap();
+    let left = std::fs::read_to_string(directory.path().join("links.json")).unwrap();
+    let left: serde_json::Value = serde_json::from_str(&left).unwrap();
+    assert_eq!(left["invites"], serde_json::json!([]), "{left}");
+    ann.close().await;
+    carl.close().await;
+    scene.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_nobody_chose_is_no_router_to_share_by() {
+    let network = MemoryNetwork::new(9);
+    let router = endpoint(&network).accept(Accept::All).router(true);
+    let router = router.build().await.unwrap();
+    let bob = endpoint(&network).build().await.unwrap();
+    let mut events = bob.events();
+    let link = bob.link(router.local_link_json()).await.unwrap();
+    link.wait_up(PATIENCE).await.unwrap();
+    event(&mut events, |event| match event {
+        MeshEvent::RouterUri { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    let share = |via: Option<Hashname>| bob.share_uri(InviteOptions::new(), via.as_ref());
+    assert!(matches!(share(None), Err(ShareError::NoRouter)));
+    assert!(share(Some(router.hashname())).is_ok(), "named");
+    let known = bob.known();
+    known.set_trust(router.hashname(), Trust::Trusted).unwrap();
+    assert!(share(None).is_ok(), "trusted");
+    bob.close().await;
+    router.close().await;
+}
