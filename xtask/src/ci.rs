@@ -6,13 +6,14 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
-use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable, roads, vectors};
+use crate::{arrows, deny, endtoend, fuzz, interop, outside, portable, roads, shell, vectors};
 
 /// Seconds that each fuzz target gets here.
 const FUZZ_SECONDS: u64 = 20;
 
 /// Runs every step, whatever the others say, and fails if one did.
 pub(crate) fn run() -> Result<()> {
+    shell::use_tested_build();
     let mut report = Report::new("ci");
     report.step("format", || sh(cargo().args(["fmt", "--all", "--check"])));
     report.step("clippy", || sh(&mut clippy()));

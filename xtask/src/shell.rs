@@ -6,9 +6,8 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-/// The profile in which everything that drives the `mesh` program builds it: README's own command, so that one build
-/// serves them all.
-const MESH_PROFILE: &str = "release";
+/// Set once programs are to be those that the plain tests built.
+static TESTED_BUILD: OnceLock<()> = OnceLock::new();
 
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -87,6 +86,12 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     Ok(DIR.get_or_init(|| dir.into()).clone())
 }
 
+/// From now on programs are those that `cargo test --workspace` builds, which costs nothing after it. Otherwise they
+/// are built by README's own command, as they are used and measured.
+pub(crate) fn use_tested_build() {
+    let _ = TESTED_BUILD.set(());
+}
+
 /// Builds the `mesh` program once and returns its path.
 pub(crate) fn mesh_program() -> Result<PathBuf> {
     build_program("telehash-cli", "mesh")
@@ -94,16 +99,17 @@ pub(crate) fn mesh_program() -> Result<PathBuf> {
 
 /// Builds the program `name` of `package` as the `mesh` program is built, and returns its path.
 pub(crate) fn build_program(package: &str, name: &str) -> Result<PathBuf> {
-    run(cargo().args([
-        "build",
-        "--profile",
-        MESH_PROFILE,
-        "-p",
-        package,
-        "--bin",
-        name,
-    ]))?;
-    Ok(target_dir()?.join(MESH_PROFILE).join(name))
+    let folder = match TESTED_BUILD.get() {
+        Some(()) => {
+            run(cargo().args(["test", "--workspace", "--no-run", "--quiet"]))?;
+            "debug"
+        }
+        None => {
+            run(cargo().args(["build", "--release", "-p", package, "--bin", name]))?;
+            "release"
+        }
+    };
+    Ok(target_dir()?.join(folder).join(name))
 }
 
 /// `command` as one would type it.
