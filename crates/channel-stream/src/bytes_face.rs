@@ -148,6 +148,12 @@ impl ByteReader {
         Poll::Ready(Ok(()))
     }
 
+    /// The channel below.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// The next piece of the stream as it was received, without copying; `None` at the peer's end.
     ///
     /// Cancel-safe.
@@ -155,9 +161,25 @@ impl ByteReader {
     /// # Errors
     /// The stream failed.
     pub async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
-        std::future::poll_fn(|cx| self.poll_fill(cx)).await?;
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Polls for the next piece, as [`chunk`](Self::chunk).
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        ready!(self.poll_fill(cx))?;
         let chunk = std::mem::take(&mut self.current);
-        Ok((!chunk.is_empty()).then_some(chunk))
+        Poll::Ready(Ok((!chunk.is_empty()).then_some(chunk)))
+    }
+}
+
+impl ByteWriter {
+    /// The channel below.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.channel
     }
 }
 

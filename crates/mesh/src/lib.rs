@@ -51,6 +51,7 @@
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `stream` | yes | the stream channel |
+//! | `thtp` | yes | the thtp channel: HTTP over a link |
 //! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
@@ -66,6 +67,8 @@ pub use look_ups::BuilderLookUpExt;
 pub use mapping::BuilderPortMappingExt;
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
+#[cfg(feature = "thtp")]
+pub use telehash_channel_thtp as thtp;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 #[cfg(feature = "portmap")]
@@ -123,5 +126,9 @@ pub mod prelude {
     pub use telehash_channel_stream::{
         BuilderStreamExt as _, ByteStream, IncomingStream, LinkStreamExt as _, MeshStreamExt as _,
         Message, MessageStream, StreamOptions,
+    };
+    #[cfg(feature = "thtp")]
+    pub use telehash_channel_thtp::{
+        BuilderThtpExt as _, LinkThtpExt as _, MeshThtpExt as _, Peer,
     };
 }
