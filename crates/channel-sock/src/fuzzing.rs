@@ -31,3 +31,32 @@ pub fn sock_open(data: &[u8]) {
     }
     let _ = text.parse::<BindRule>();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_seed_breaks_an_open() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/sock_open");
+        let mut replayed = 0;
+        for seed in std::fs::read_dir(seeds).unwrap() {
+            sock_open(&std::fs::read(seed.unwrap().path()).unwrap());
+            replayed += 1;
+        }
+        assert!(replayed > 5, "the seeds are gone");
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same_again() {
+        for text in [
+            "localhost:80",
+            "[::1]:22",
+            "EXAMPLE.org:443",
+            "10.0.0.0/8:1-2",
+            "[fd00::/8]:*",
+        ] {
+            sock_open(text.as_bytes());
+        }
+    }
+}

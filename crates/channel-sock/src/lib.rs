@@ -55,7 +55,7 @@ mod datagrams;
 mod destination;
 mod error;
 mod ext;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod handler;
 pub mod limits;

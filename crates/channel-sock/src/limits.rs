@@ -18,16 +18,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Addresses of one name that are tried, one after the other; further ones are ignored.
 pub const MAX_ADDRESSES: usize = 8;
 
-/// How long a UDP flow may be quiet in both directions; then it ends.
+/// Limit: how long a UDP flow may be quiet in both directions; then it ends.
 pub const UDP_IDLE: Duration = Duration::from_secs(120);
 
 /// Connections to a port that we bound at the peer, and that nobody has accepted yet; one more is
 /// refused with `busy`.
 pub const ACCEPT_CAPACITY: usize = 64;
-
-/// Bytes that are read at once in each direction of a tunnel; more waits where it is.
-pub const READ_CAPACITY: usize = 64 * 1024;
-
-/// Largest UDP datagram that is received, in bytes: all that there are. What does not fit into a
-/// packet of the link is dropped.
-pub const MAX_DATAGRAM: usize = 65_535;

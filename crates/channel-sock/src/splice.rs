@@ -9,9 +9,11 @@ use telehash_channel_stream::io_error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::limits::READ_CAPACITY;
 use crate::stream::SockStream;
 use crate::wire::refusal;
+
+/// Bytes that are read at once in each direction.
+const READ_SIZE: usize = 64 * 1024;
 
 /// What went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +67,7 @@ async fn copy(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<u64> {
-    let mut buffer = vec![0; READ_CAPACITY];
+    let mut buffer = vec![0; READ_SIZE];
     let mut copied = 0;
     loop {
         let read = from.read(&mut buffer).await?;

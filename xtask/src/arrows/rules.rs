@@ -66,10 +66,24 @@ const RUNTIME_AND_BELOW: &[&str] = &[
     "telehash-lob",
     "telehash-hashname",
 ];
+/// A byte stream is the face of any reliable channel.
+const STREAM_AND_BELOW: &[&str] = &[
+    "telehash-channel-stream",
+    "telehash-runtime",
+    "telehash-channel-path",
+    "telehash-channel-peer",
+    "telehash-channel-connect",
+    "telehash-transport",
+    "telehash-uri",
+    "telehash-link",
+    "telehash-e3x",
+    "telehash-lob",
+    "telehash-hashname",
+];
 
 /// Which crates of ours each crate of ours may use; the first line that fits counts. (No crate can use itself,
 /// so a list that names its own crate does no harm.)
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("telehash-hashname", &[]),
     ("telehash-lob", &[]),
     ("telehash-portmap", &[]),
@@ -87,6 +101,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("telehash-channel-peer", LINK_AND_BELOW),
     ("telehash-channel-connect", LINK_AND_BELOW),
     ("telehash-runtime", RUNTIME_AND_BELOW),
+    ("telehash-channel-sock", STREAM_AND_BELOW),
     ("telehash-channel-*", RUNTIME_AND_BELOW),
     ("telehash-cli", &["telehash-mesh"]),
 ];

@@ -11,11 +11,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::addresses;
 use crate::destination::Destination;
 use crate::handler::Sock;
-use crate::limits::{CONNECT_TIMEOUT, MAX_DATAGRAM, UDP_IDLE};
+use crate::limits::{CONNECT_TIMEOUT, UDP_IDLE};
 use crate::wire::{self, refusal};
 
 /// Answers are sent again as long as nobody can have heard of the first, but not for ever.
-const MAX_ANSWERS: usize = 3;
+const ANSWERS: usize = 3;
+
+/// All datagrams that there are fit.
+const DATAGRAM_SIZE: usize = 65_535;
 
 /// A socket of its own for each flow, which takes from its destination alone.
 pub(crate) async fn udp(sock: &Sock, channel: IncomingChannel, to: Destination) {
@@ -59,7 +62,7 @@ async fn flow(mut channel: Channel, socket: &UdpSocket, to: SocketAddr, first: B
     if !first.is_empty() {
         let _ = socket.send(&first).await;
     }
-    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut buffer = vec![0; DATAGRAM_SIZE];
     let mut quiet_at = Instant::now() + UDP_IDLE;
     loop {
         tokio::select! {
@@ -67,7 +70,7 @@ async fn flow(mut channel: Channel, socket: &UdpSocket, to: SocketAddr, first: B
                 let Ok(Some(packet)) = received else { return };
                 // What the socket does not take now is lost, as anywhere on UDP's way.
                 let _ = socket.send(&packet.body).await;
-                if answers < MAX_ANSWERS {
+                if answers < ANSWERS {
                     answers += 1;
                     let _ = channel.send(answer()).await;
                 }
@@ -75,7 +78,7 @@ async fn flow(mut channel: Channel, socket: &UdpSocket, to: SocketAddr, first: B
             received = socket.recv(&mut buffer) => {
                 // An error tells of an earlier datagram that nobody took.
                 let Some(data) = received.ok().and_then(|len| buffer.get(..len)) else { continue };
-                answers = MAX_ANSWERS;
+                answers = ANSWERS;
                 // One that is too large for the link is lost.
                 let _ = channel.send(Packet::new(Bytes::copy_from_slice(data))).await;
             }
