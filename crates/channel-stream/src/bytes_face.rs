@@ -52,12 +52,18 @@ impl ByteStream {
     /// The byte face of any reliable channel.
     #[must_use]
     pub fn new(channel: Channel) -> Self {
+        Self::starting_with(channel, Bytes::new())
+    }
+
+    /// The same of a channel whose opening packet brought these first bytes to read.
+    #[must_use]
+    pub fn starting_with(channel: Channel, first: Bytes) -> Self {
         let channel = Arc::new(channel);
         Self {
             reader: ByteReader {
                 channel: channel.clone(),
                 packets: VecDeque::new(),
-                current: Bytes::new(),
+                current: first,
             },
             writer: ByteWriter { channel },
         }
@@ -183,6 +189,21 @@ impl ByteWriter {
     }
 }
 
+impl ByteWriter {
+    /// Fails the stream at once for both ends, whatever ended before, and tells the peer why.
+    pub fn fail(&self, error: &str) {
+        self.channel.fail(error);
+    }
+
+    /// As [`ByteStream::closed`], for whoever has this half. Only the last caller's waker is kept.
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Result<(), ChannelError>> {
+        self.channel.poll_closed(cx)
+    }
+}
+
 impl AsyncRead for ByteReader {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -223,6 +244,25 @@ impl AsyncBufRead for ByteReader {
 }
 
 impl AsyncWrite for ByteWriter {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_shutdown(cx)
+    }
+}
+
+/// So that one who watches the stream can look on.
+impl AsyncWrite for &ByteWriter {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

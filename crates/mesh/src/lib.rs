@@ -50,6 +50,7 @@
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
+//! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
 //! | `thtp` | yes | the thtp channel: HTTP over a link |
 //! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |
@@ -65,6 +66,8 @@ mod transports;
 pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "portmap")]
 pub use mapping::BuilderPortMappingExt;
+#[cfg(feature = "sock")]
+pub use telehash_channel_sock as sock;
 #[cfg(feature = "stream")]
 pub use telehash_channel_stream as stream;
 #[cfg(feature = "thtp")]
@@ -121,6 +124,11 @@ pub mod prelude {
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,
         LinkState, Mesh, MeshEvent, Open, Packet,
+    };
+    #[cfg(feature = "sock")]
+    pub use telehash_channel_sock::{
+        BuilderSockExt as _, Destination, LinkSockExt as _, MeshSockExt as _, SockDatagrams,
+        SockListener, SockPolicy, SockStream,
     };
     #[cfg(feature = "stream")]
     pub use telehash_channel_stream::{

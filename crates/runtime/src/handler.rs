@@ -1,5 +1,6 @@
 //! Who takes the channels that peers open.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -82,7 +83,7 @@ impl<E: Into<HandlerError> + Send> HandlerOutcome for Result<(), E> {
 }
 
 /// [`ChannelHandler`] behind a pointer.
-trait DynHandler: Send + Sync {
+trait DynHandler: Any + Send + Sync {
     fn open(
         self: Arc<Self>,
         channel: IncomingChannel,
@@ -115,6 +116,22 @@ impl Handlers {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(kind, Arc::new(handler));
+    }
+
+    /// The handler of this type if it is an `H`, or a new one where there is none.
+    pub(crate) fn get_or_insert<H: ChannelHandler>(
+        &self,
+        kind: &str,
+        new: impl FnOnce() -> H,
+    ) -> Option<Arc<H>> {
+        let mut by_kind = self.by_kind.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(handler) = by_kind.get(kind).cloned() else {
+            let handler = Arc::new(new());
+            by_kind.insert(kind.to_owned(), handler.clone());
+            return Some(handler);
+        };
+        let handler: Arc<dyn Any + Send + Sync> = handler;
+        handler.downcast().ok()
     }
 
     pub(crate) fn remove(&self, kind: &str) -> bool {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::channel::Channel;
 use crate::driver::{ChannelSlot, LinkDriver, Status};
 use crate::error::{OpenError, WaitError};
+use crate::handler::ChannelHandler;
 use crate::shared::Shared;
 
 /// How long [`Link::open`] waits for the link and then for the peer, unless the open says
@@ -188,6 +189,25 @@ impl Link {
     #[must_use]
     pub fn csid(&self) -> Option<Csid> {
         self.driver.look(&self.shared, |core| core.link.csid()).ok()
+    }
+
+    /// Whether the peer showed that it is of our kind, not an older implementation. `false` once
+    /// closed.
+    #[must_use]
+    pub fn is_of_our_kind(&self) -> bool {
+        self.driver
+            .look(&self.shared, |core| core.link.is_of_our_kind())
+            .unwrap_or(false)
+    }
+
+    /// As [`Mesh::handler`](crate::Mesh::handler), on the mesh of this link.
+    #[must_use]
+    pub fn handler<H: ChannelHandler>(
+        &self,
+        kind: &str,
+        new: impl FnOnce() -> H,
+    ) -> Option<Arc<H>> {
+        self.shared.handlers.get_or_insert(kind, new)
     }
 
     /// The peer's keys, as far as known; none once closed.

@@ -317,6 +317,17 @@ impl Mesh {
         self.shared().handlers.insert(kind.into(), handler);
     }
 
+    /// The handler of this type of channel: the one there is, or else a new one. `None` if there is
+    /// one of another kind than `H`.
+    #[must_use]
+    pub fn handler<H: ChannelHandler>(
+        &self,
+        kind: &str,
+        new: impl FnOnce() -> H,
+    ) -> Option<Arc<H>> {
+        self.shared().handlers.get_or_insert(kind, new)
+    }
+
     /// Refuses channels of this type from now on. Whether there was a handler. Channels that it has
     /// go on.
     pub fn remove_handler(&self, kind: &str) -> bool {

@@ -83,7 +83,7 @@ const STREAM_AND_BELOW: &[&str] = &[
 
 /// Which crates of ours each crate of ours may use; the first line that fits counts. (No crate can use itself,
 /// so a list that names its own crate does no harm.)
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("telehash-hashname", &[]),
     ("telehash-lob", &[]),
     ("telehash-portmap", &[]),
@@ -101,6 +101,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("telehash-channel-peer", LINK_AND_BELOW),
     ("telehash-channel-connect", LINK_AND_BELOW),
     ("telehash-runtime", RUNTIME_AND_BELOW),
+    ("telehash-channel-sock", STREAM_AND_BELOW),
     ("telehash-channel-thtp", STREAM_AND_BELOW),
     ("telehash-channel-*", RUNTIME_AND_BELOW),
     ("telehash-cli", &["telehash-mesh"]),

@@ -200,6 +200,12 @@ impl Link {
         self.sessions.exchange().csid()
     }
 
+    /// Whether the peer showed that it is of our kind, by what only such ends offer.
+    #[must_use]
+    pub fn is_of_our_kind(&self) -> bool {
+        self.peer_is_ours
+    }
+
     /// Whether this end opens channels with odd or even ids.
     #[must_use]
     pub fn order(&self) -> Order {
