@@ -1,0 +1,1 @@
+//! WebSockets on a link and WebSockets on TCP, joined.

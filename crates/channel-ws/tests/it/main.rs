@@ -1,0 +1,1 @@
+//! WebSockets between two endpoints.
