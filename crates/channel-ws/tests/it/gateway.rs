@@ -124,7 +124,9 @@ async fn echo_server() -> SocketAddr {
                     return Err(refusal);
                 }
                 if let Some(name) = header("sec-websocket-protocol") {
-                    response.headers_mut().insert("sec-websocket-protocol", name);
+                    response
+                        .headers_mut()
+                        .insert("sec-websocket-protocol", name);
                 }
                 Ok(response)
             };
@@ -203,12 +205,21 @@ async fn a_server_that_refuses_is_heard_and_so_is_the_subprotocol() {
         request.headers_mut().insert("origin", origin);
     };
     let foreign = row.connect_with("/echo?a=b", elsewhere).await;
-    assert_eq!(status(foreign), StatusCode::FORBIDDEN, "the routes allow no origin");
+    assert_eq!(
+        status(foreign),
+        StatusCode::FORBIDDEN,
+        "the routes allow no origin"
+    );
     let old = |request: &mut Request<()>| {
         let version = HeaderValue::from_static("8");
-        request.headers_mut().insert("sec-websocket-version", version);
+        request
+            .headers_mut()
+            .insert("sec-websocket-version", version);
     };
-    assert_eq!(status(row.connect_with("/echo?a=b", old).await), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(
+        status(row.connect_with("/echo?a=b", old).await),
+        StatusCode::UPGRADE_REQUIRED
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -267,7 +278,14 @@ async fn without_a_server_the_answer_is_bad_gateway() {
 
 #[test]
 fn addresses_that_are_none_are_refused() {
-    for address in ["", "127.0.0.1:80", "ftp://x", "http://u@x", "http://x/?q", "wss://x"] {
+    for address in [
+        "",
+        "127.0.0.1:80",
+        "ftp://x",
+        "http://u@x",
+        "http://x/?q",
+        "wss://x",
+    ] {
         assert!(LocalServer::new(address).is_err(), "{address}");
     }
 }

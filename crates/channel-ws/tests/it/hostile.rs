@@ -97,11 +97,16 @@ async fn packets_that_break_the_protocol_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn every_code_that_must_not_be_sent_is_refused() {
-    let reserved = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535];
+    let reserved = [
+        0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
+    ];
     for code in reserved {
         let close = packet(&json!({ "end": true, "code": code }), "");
         let (error, told) = outcome(vec![close]).await;
-        assert!(matches!(error, WsError::BadCloseCode(bad) if bad == code), "{error}");
+        assert!(
+            matches!(error, WsError::BadCloseCode(bad) if bad == code),
+            "{error}"
+        );
         assert_eq!(told, 1002);
     }
 }
@@ -122,8 +127,13 @@ async fn a_flood_of_pings_is_answered_without_a_queue() {
             break;
         }
     }
-    let long = ws.send(Message::Ping(vec![0; MAX_CONTROL + 1].into())).await;
-    assert!(matches!(long, Err(WsError::TooLarge { limit: MAX_CONTROL })), "{long:?}");
+    let long = ws
+        .send(Message::Ping(vec![0; MAX_CONTROL + 1].into()))
+        .await;
+    assert!(
+        matches!(long, Err(WsError::TooLarge { limit: MAX_CONTROL })),
+        "{long:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,14 +161,15 @@ async fn a_server_that_does_not_say_open_first_is_refused() {
         packet(&json!({ "open": true, "end": true }), ""),
     ] {
         let pair = Pair::new(WsRoutes::new()).await;
-        pair.server.on_open("ts", move |incoming: telehash_runtime::IncomingChannel| {
-            let answer = answer.clone();
-            async move {
-                let mut channel = incoming.accept().unwrap();
-                channel.send(answer).await.unwrap();
-                let _ = channel.recv().await;
-            }
-        });
+        pair.server
+            .on_open("ts", move |incoming: telehash_runtime::IncomingChannel| {
+                let answer = answer.clone();
+                async move {
+                    let mut channel = incoming.accept().unwrap();
+                    channel.send(answer).await.unwrap();
+                    let _ = channel.recv().await;
+                }
+            });
         let error = pair.link.ws("/").await.unwrap_err();
         assert!(matches!(error, WsError::Protocol(_)), "{error}");
     }

@@ -5,7 +5,7 @@ use telehash_channel_ws::{
     CloseCode, CloseFrame, Data, LinkWsExt as _, Message, Piece, WsError, WsRequest, WsRoutes,
 };
 use telehash_runtime::{Builder, Mesh};
-use telehash_transport::Conditions;
+use telehash_transport::impair::{Conditions, Loss};
 use telehash_transport::memory::MemoryNetwork;
 use telehash_transport_quic::{QuicConfig, QuicTransport};
 use telehash_transport_tcp::{TcpConfig, TcpTransport};
@@ -25,14 +25,20 @@ enum Road {
 }
 
 impl Road {
-    fn listen(self, network: &MemoryNetwork) -> Builder {
+    async fn listen(self, network: &MemoryNetwork) -> Builder {
         let address = "127.0.0.1:0".parse().unwrap();
         let builder = Mesh::builder();
         match self {
             Self::Lossy => builder.transport(network.endpoint()),
-            Self::Udp => builder.transport(UdpTransport::bind(UdpConfig::new(address)).unwrap()),
-            Self::Tcp => builder.transport(TcpTransport::bind(TcpConfig::new(address)).unwrap()),
-            Self::Quic => builder.transport(QuicTransport::bind(QuicConfig::new(address)).unwrap()),
+            Self::Udp => {
+                builder.transport(UdpTransport::bind(&UdpConfig::at(address)).await.unwrap())
+            }
+            Self::Tcp => {
+                builder.transport(TcpTransport::bind(&TcpConfig::at(address)).await.unwrap())
+            }
+            Self::Quic => {
+                builder.transport(QuicTransport::bind(&QuicConfig::at(address)).await.unwrap())
+            }
         }
     }
 
@@ -41,11 +47,11 @@ impl Road {
         let routes = WsRoutes::new()
             .path("/echo", echo)
             .path("/pieces", echo_pieces);
-        let (server, client) = (self.listen(&network), self.listen(&network));
+        let (server, client) = (self.listen(&network).await, self.listen(&network).await);
         let pair = Pair::over(network, server, client, routes).await;
         if let Self::Lossy = self {
             pair.network
-                .set_conditions(&Conditions::new().loss(0.05));
+                .set_conditions(&Conditions::perfect().with_loss(Loss::Random(0.05)));
         }
         pair
     }
@@ -69,7 +75,9 @@ async fn messages(road: Road) {
         for message in &messages {
             ws.send(message.clone()).await.unwrap();
         }
-        ws.send(Message::Ping("are you there?".into())).await.unwrap();
+        ws.send(Message::Ping("are you there?".into()))
+            .await
+            .unwrap();
         let mut pongs = 0;
         for message in messages {
             let mut received = ws.recv().await.unwrap().unwrap();
@@ -92,8 +100,9 @@ async fn messages(road: Road) {
 /// Codes and reasons arrive, and come back.
 async fn closes(road: Road) {
     let pair = road.pair().await;
-    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999]
-    {
+    for code in [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999,
+    ] {
         let mut ws = pair.link.ws("/echo").await.unwrap();
         let frame = CloseFrame::new(CloseCode::new(code).unwrap(), "so long ✓");
         within(async {
@@ -123,7 +132,11 @@ async fn a_long_message(road: Road) {
         for at in (0..len).step_by(PIECE) {
             let last = at + PIECE >= len;
             let bytes = all.clone().into();
-            let piece = Piece::Data(Data { text: false, bytes, last });
+            let piece = Piece::Data(Data {
+                text: false,
+                bytes,
+                last,
+            });
             sink.send(piece).await.unwrap();
         }
     };
@@ -166,13 +179,15 @@ async fn slow_reader(road: Road) {
             Ok::<_, WsError>(())
         }
     });
-    let pair = Pair::over(network.clone(), road.listen(&network), road.listen(&network), routes).await;
+    let (server, client) = (road.listen(&network).await, road.listen(&network).await);
+    let pair = Pair::over(network, server, client, routes).await;
     let mut ws = pair.link.ws("/slow").await.unwrap();
     let message = Message::binary(pattern(1 << 20));
     let mut sent = 0;
     // Until nothing moves any more: the buffers of both ends are full.
     loop {
-        let send = tokio::time::timeout(std::time::Duration::from_secs(1), ws.send(message.clone()));
+        let send =
+            tokio::time::timeout(std::time::Duration::from_secs(1), ws.send(message.clone()));
         match send.await {
             Ok(done) => done.unwrap(),
             Err(_) => break,

@@ -26,7 +26,9 @@ async fn paths_go_to_their_handlers_and_others_are_not_found() {
     let routes = WsRoutes::new()
         .path("/echo", echo)
         .under("/rooms/", say_path)
-        .under("/rooms/closed/", async |ws: IncomingWs| ws.refuse("closed today"));
+        .under("/rooms/closed/", async |ws: IncomingWs| {
+            ws.refuse("closed today");
+        });
     let pair = Pair::new(routes).await;
     let mut ws = pair.link.ws("/rooms/7?as=guest").await.unwrap();
     let said = ws.recv().await.unwrap();
@@ -34,7 +36,10 @@ async fn paths_go_to_their_handlers_and_others_are_not_found() {
     assert!(pair.link.ws("/echo?x").await.is_ok());
     assert_eq!(refusal(pair.link.ws("/echo/more").await), "not found");
     assert_eq!(refusal(pair.link.ws("/").await), "not found");
-    assert_eq!(refusal(pair.link.ws("/rooms/closed/1").await), "closed today");
+    assert_eq!(
+        refusal(pair.link.ws("/rooms/closed/1").await),
+        "closed today"
+    );
 }
 
 #[tokio::test(start_paused = true)]

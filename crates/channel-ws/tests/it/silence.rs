@@ -24,7 +24,10 @@ async fn a_peer_that_does_not_read_is_given_up_after_a_ping() {
     let mut ws = pair.link.ws(kept_alive("/")).await.unwrap();
     let begin = tokio::time::Instant::now();
     let error = ws.recv().await.unwrap_err();
-    assert!(matches!(error, WsError::Silent(silence) if silence.as_secs() == 25), "{error}");
+    assert!(
+        matches!(error, WsError::Silent(silence) if silence.as_secs() == 25),
+        "{error}"
+    );
     assert!(begin.elapsed() >= Duration::from_secs(25));
     assert_eq!(ws.recv().await.unwrap(), None);
     assert!(ws.send("anybody?").await.is_err());
@@ -53,7 +56,10 @@ async fn a_close_that_is_not_answered_in_time_ends_the_channel() {
     let pair = Pair::new(WsRoutes::new().path("/", sleep)).await;
     let mut ws = pair.link.ws("/").await.unwrap();
     let error = ws.close(None).await.unwrap_err();
-    assert!(matches!(error, WsError::Unanswered(limit) if limit == ANSWER_TIMEOUT), "{error}");
+    assert!(
+        matches!(error, WsError::Unanswered(limit) if limit == ANSWER_TIMEOUT),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +70,10 @@ async fn a_peer_that_neither_accepts_nor_refuses_is_not_waited_for_for_ever() {
     };
     let pair = Pair::new(WsRoutes::new().path("/", undecided)).await;
     let error = pair.link.ws("/").await.unwrap_err();
-    assert!(matches!(error, WsError::Unanswered(_) | WsError::Channel(_)), "{error}");
+    assert!(
+        matches!(error, WsError::Unanswered(_) | WsError::Channel(_)),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
