@@ -21,14 +21,17 @@ const CORE: [&str; 8] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 11] = [
     "telehash-transport",
     "telehash-transport-tcp",
     "telehash-transport-udp",
     "telehash-netsim",
     "telehash-resolve",
     "telehash-runtime",
+    "telehash-channel-sock",
     "telehash-channel-stream",
+    "telehash-channel-thtp",
+    "telehash-channel-ws",
     "telehash-mesh",
 ];
 

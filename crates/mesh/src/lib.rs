@@ -53,6 +53,7 @@
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
 //! | `thtp` | yes | the thtp channel: HTTP over a link |
+//! | `ws` | yes | the ws channel: WebSockets over a link |
 //! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 
@@ -72,6 +73,8 @@ pub use telehash_channel_sock as sock;
 pub use telehash_channel_stream as stream;
 #[cfg(feature = "thtp")]
 pub use telehash_channel_thtp as thtp;
+#[cfg(feature = "ws")]
+pub use telehash_channel_ws as ws;
 pub use telehash_e3x::{CipherSets, Identity, IdentityError};
 pub use telehash_hashname::{Csid, Hashname, IdentityJson, KeySet, LinkJson, Path};
 #[cfg(feature = "portmap")]
@@ -138,5 +141,9 @@ pub mod prelude {
     #[cfg(feature = "thtp")]
     pub use telehash_channel_thtp::{
         BuilderThtpExt as _, LinkThtpExt as _, MeshThtpExt as _, Peer,
+    };
+    #[cfg(feature = "ws")]
+    pub use telehash_channel_ws::{
+        BuilderWsExt as _, IncomingWs, LinkWsExt as _, MeshWsExt as _, WebSocket, WsRoutes,
     };
 }

@@ -33,7 +33,14 @@ const IO: [&str; 8] = [
 const RESERVED: [(&str, &[&str]); 4] = [
     ("quinn", &["telehash-transport-quic"]),
     ("quinn-udp", &["telehash-transport-udp"]),
-    ("hyper", &["telehash-channel-thtp", "telehash-resolve"]),
+    (
+        "hyper",
+        &[
+            "telehash-channel-thtp",
+            "telehash-channel-ws",
+            "telehash-resolve",
+        ],
+    ),
     ("serde_cbor", &["telehash-lob"]),
 ];
 
