@@ -78,9 +78,14 @@ async fn a_peer_that_neither_accepts_nor_refuses_is_not_waited_for_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_gone_without_a_close_is_an_error() {
-    let gone = async |incoming: IncomingWs| incoming.accept().await.map(drop);
+    // Not before it was heard: what fails at once was never open.
+    let gone = async |incoming: IncomingWs| {
+        let mut ws = incoming.accept().await?;
+        ws.recv().await.map(drop)
+    };
     let pair = Pair::new(WsRoutes::new().path("/", gone)).await;
     let mut ws = pair.link.ws("/").await.unwrap();
+    ws.send(Message::Text("go".into())).await.unwrap();
     let error = ws.recv().await.unwrap_err();
     assert!(matches!(error, WsError::Channel(_)), "{error}");
     assert_eq!(ws.recv().await.unwrap(), None);
