@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use telehash_channel_ws::limits::ANSWER_TIMEOUT;
-use telehash_channel_ws::{IncomingWs, LinkWsExt as _, WsConfig, WsError, WsRequest, WsRoutes};
+use telehash_channel_ws::{
+    IncomingWs, LinkWsExt as _, Message, WsConfig, WsError, WsRequest, WsRoutes,
+};
 
 use crate::common::{Pair, echo};
 
