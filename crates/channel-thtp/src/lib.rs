@@ -57,6 +57,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `fuzzing` | no | the body of the fuzz target |
+//! | `proxy` | no | `proxy`: to a local web server, and for browsers |
 
 mod body;
 mod client;
@@ -65,6 +66,8 @@ mod error;
 pub mod fuzzing;
 pub mod head;
 mod headers;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 mod read;
 mod send;
 mod server;

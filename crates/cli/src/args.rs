@@ -1,11 +1,14 @@
 //! The command line, as people type it.
 
+mod web;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::web::{Get, Proxy, Serve, Site};
 use crate::command::id::parse_csid;
 use crate::endpoint::Listening;
 use crate::failure::{Failure, Outcome};
@@ -123,6 +126,25 @@ pub(crate) enum Command {
         mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
         ssh -o ProxyCommand='mesh pipe bob' bob")]
     Pipe(Pipe),
+    /// Publish a folder or a local web server, for those who may link to us
+    #[command(after_help = "Examples:\n  \
+        mesh serve ./site --accept known  # prints an invite for whoever is to see it\n  \
+        mesh serve http://127.0.0.1:3000 --allow 5vq2…\n  \
+        mesh proxy  # on the other machine; then open http://<hashname>.localhost:8042/")]
+    Serve(Serve),
+    /// Let the browsers of this host open http://<hashname or alias>.localhost:8042/
+    #[command(after_help = "Examples:\n  \
+        mesh proxy\n  \
+        mesh proxy --listen 127.0.0.1:9000\n  \
+        curl http://bob.localhost:8042/\n  \
+        curl -x http://127.0.0.1:8042 http://bob/")]
+    Proxy(Proxy),
+    /// Fetch over the mesh, as curl does
+    #[command(after_help = "Examples:\n  \
+        mesh get bob/index.html\n  \
+        mesh get bob/large.iso -O\n  \
+        mesh get bob/api -X PUT -H 'Content-Type: text/plain' -d @file --fail")]
+    Get(Get),
     /// Explain URIs; share some that lead through a router; list and revoke what was given out
     #[command(
         subcommand,

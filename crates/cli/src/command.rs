@@ -4,6 +4,7 @@ pub(crate) mod bench;
 mod completions;
 mod demo;
 pub(crate) mod discover;
+mod get;
 pub(crate) mod id;
 pub(crate) mod invite;
 pub(crate) mod link;
@@ -11,6 +12,8 @@ pub(crate) mod links;
 pub(crate) mod netcheck;
 pub(crate) mod ping;
 pub(crate) mod pipe;
+pub(crate) mod proxy;
+pub(crate) mod serve;
 pub(crate) mod status;
 mod up;
 mod uri;
@@ -59,6 +62,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             work(global, Request::Ping(options), report).await
         }
         Command::Pipe(options) => pipe::run(global, options).await,
+        Command::Serve(options) => serve::run(global, options, report).await,
+        Command::Proxy(options) => proxy::run(global, options, report).await,
+        Command::Get(options) => get::run(global, &options).await,
         Command::Uri(command) => uri::run(global, command, report).await,
         Command::Bench(mut options) => {
             let Some(target) = &options.target else {

@@ -64,6 +64,8 @@ pub(crate) struct Endpoint {
     pub(crate) mesh: Mesh,
     /// The streams that peers open.
     pub(crate) streams: Arc<Streams>,
+    /// Held by what serves HTTP: one site an endpoint.
+    pub(crate) serving: tokio::sync::Mutex<()>,
     /// Nobody else uses the identity file.
     _identity: Option<File>,
 }
@@ -127,6 +129,7 @@ impl Endpoint {
         Ok(Self {
             mesh,
             streams,
+            serving: tokio::sync::Mutex::default(),
             _identity: lock,
         })
     }

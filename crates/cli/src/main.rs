@@ -18,6 +18,7 @@ mod signal;
 mod stdio;
 mod streams;
 mod target;
+mod web;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use mesh::{Hashname, Link, LinkState, LinkTarget, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::command::{bench, discover, invite, link, links, netcheck, ping, status};
+use crate::command::{bench, discover, invite, link, links, netcheck, ping, proxy, serve, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::report::Report;
@@ -26,6 +26,8 @@ pub(crate) enum Request {
     Link(args::LinkArgs),
     Ping(args::Ping),
     Pipe(args::PipeEnd),
+    Serve(args::Site),
+    Proxy(args::Proxy),
     Bench(args::Bench),
 }
 
@@ -45,6 +47,8 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,
+        Request::Serve(site) => serve::perform(endpoint, &site, report).await,
+        Request::Proxy(options) => proxy::perform(endpoint, &options, report).await,
         Request::Pipe(_) => Err(Failure::usage("a pipe has an input and an output")),
     }
 }

@@ -6,6 +6,8 @@ mod netcheck;
 mod ports;
 mod text;
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -90,6 +92,10 @@ pub(crate) enum Record {
         received: u64,
         seconds: f64,
     },
+    /// A site is served, and this is its address in browsers.
+    Serving { what: String, url: String },
+    /// Browsers are served here.
+    Proxying { address: SocketAddr },
     /// How far a measurement is. Shown on a terminal only.
     Progress { done: u64, total: u64 },
     /// A measurement.

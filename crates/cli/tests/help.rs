@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -17,6 +17,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["link"],
     &["ping"],
     &["pipe"],
+    &["serve"],
+    &["proxy"],
+    &["get"],
     &["uri"],
     &["uri", "show"],
     &["uri", "list"],

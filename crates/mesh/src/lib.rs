@@ -52,6 +52,7 @@
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
+//! | `thtp-proxy` | no | HTTP proxies: to a local web server, and for browsers |
 //! | `thtp` | yes | the thtp channel: HTTP over a link |
 //! | `ws` | yes | the ws channel: WebSockets over a link |
 //! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |

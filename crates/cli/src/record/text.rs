@@ -87,6 +87,14 @@ impl fmt::Display for Record {
                 "{}: {sent} bytes sent, {received} received, in {seconds:.2} s",
                 short(hashname)
             ),
+            Self::Serving { what, url } => {
+                write!(f, "serving {what}; where `mesh proxy` runs, open {url}")
+            }
+            Self::Proxying { address } => write!(
+                f,
+                "open http://<hashname or alias>.localhost:{}/ (listening on {address})",
+                address.port()
+            ),
             Self::Progress { done, total } => write!(f, "{done} of {total}"),
             Self::Bench { what, value, unit } => write!(f, "{what:<36} {value:>12.2} {unit}"),
             Self::Step { step, ok, figures } => {

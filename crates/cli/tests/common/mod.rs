@@ -73,6 +73,22 @@ impl World {
     }
 }
 
+impl World {
+    /// A running `mesh serve` on a free port of the loopback interface.
+    pub(crate) fn serve<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
+        let base = ["serve", "--udp", "127.0.0.1:0", "--json"];
+        let mut up = Up::start(&mut self.mesh(base.into_iter().chain(args)));
+        up.wait_for("serving");
+        up
+    }
+
+    /// A running `mesh proxy` on a free port.
+    pub(crate) fn proxy<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
+        let base = ["proxy", "--listen", "127.0.0.1:0", "--json"];
+        Up::started(&mut self.mesh(base.into_iter().chain(args)), "proxying")
+    }
+}
+
 /// What a program left behind.
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -128,6 +144,11 @@ pub(crate) struct Up {
 
 impl Up {
     fn start(command: &mut Command) -> Self {
+        Self::started(command, "ready")
+    }
+
+    /// The same of a program that first says this.
+    fn started(command: &mut Command, event: &str) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -142,7 +163,7 @@ impl Up {
             ready,
         };
         up.ready = up.next();
-        assert_eq!(up.ready["event"], "ready", "{}", up.ready);
+        assert_eq!(up.ready["event"], event, "{}", up.ready);
         up
     }
 

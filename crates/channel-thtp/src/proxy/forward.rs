@@ -1,0 +1,225 @@
+//! The proxy for browsers.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use telehash_runtime::Link;
+use tokio::net::TcpListener;
+
+use super::host::{Destination, HostError, destination};
+use super::page::page;
+use super::stall::{Progress, Steady};
+use super::{NameError, Names, Upgrades, connection, identity, origin};
+use crate::body::Body;
+use crate::client::LinkThtpExt as _;
+use crate::error::{HeadError, ThtpError};
+use crate::headers::strip_hop_by_hop;
+
+/// Limit: how long an endpoint may take for the head of its response, once the request has arrived; then
+/// the client gets 504.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Makes each endpoint a site of its own: `http://<name>.localhost:PORT/`, for browsers, and for those
+/// who use it as a proxy also `http://<name>/`.
+///
+/// Any web page can make a browser send requests to `*.localhost`. So:
+///
+/// - A request is for `<name>.localhost`, with no port or ours, or it is refused with 421: a foreign name
+///   that resolves to this machine leads nowhere. Loopback addresses show a page that explains.
+/// - A request with an `Origin` other than its own endpoint's is refused with 403, and so is one with a
+///   `Sec-Fetch-Site` of `cross-site` or `same-site`, but a GET that takes a whole window there.
+/// - Responses are for their own origin alone (`Cross-Origin-Resource-Policy`, `frame-ancestors`), and no
+///   CORS header of an endpoint is passed on.
+/// - Headers by which servers learn from their proxies who asks are removed from requests.
+///
+/// Requests that are not unambiguous HTTP/1 get 400, too large heads 431. A name that nobody has gets
+/// 404, a peer that serves nothing or breaks off 502, one that does not answer 504.
+pub struct ForwardProxy {
+    forward: Forward,
+}
+
+/// Answers requests.
+pub(super) struct Forward {
+    names: Box<dyn Names>,
+    upgrades: Option<Arc<dyn Upgrades>>,
+}
+
+impl ForwardProxy {
+    /// One that looks names up in `names`.
+    pub fn new(names: impl Names) -> Self {
+        let names = Box::new(names);
+        Self {
+            forward: Forward {
+                names,
+                upgrades: None,
+            },
+        }
+    }
+
+    /// With somebody who takes WebSockets; without, they get 501.
+    #[must_use]
+    pub fn with_upgrades(mut self, upgrades: Arc<dyn Upgrades>) -> Self {
+        self.forward.upgrades = Some(upgrades);
+        self
+    }
+
+    /// Serves until the future is dropped. The listener should be on a loopback address: whoever
+    /// reaches it speaks for this endpoint.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        connection::serve(listener, self.forward).await
+    }
+}
+
+impl std::fmt::Debug for ForwardProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForwardProxy").finish_non_exhaustive()
+    }
+}
+
+impl Forward {
+    /// Answers a request that came to `port`.
+    pub(super) async fn answer(&self, request: Request<Incoming>, port: u16) -> Response<Body> {
+        let asked = request.headers().clone();
+        let is_chunked = asked.contains_key(TRANSFER_ENCODING);
+        let mut response = match self.pass(request, port).await {
+            Ok(mut response) => {
+                origin::seal(response.headers_mut());
+                response
+            }
+            Err((status, text)) => page(&asked, status, &text),
+        };
+        // If it also said a length, whoever sits in between may have taken that for the end.
+        if is_chunked {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
+    }
+
+    async fn pass(
+        &self,
+        mut request: Request<Incoming>,
+        port: u16,
+    ) -> Result<Response<Body>, (StatusCode, String)> {
+        let (name, origin) = match destination(&request, port).map_err(refused)? {
+            Destination::Name { name, origin } => (name, origin),
+            Destination::Proxy => return self.explain(&request, port),
+        };
+        if !origin::is_allowed(request.method(), request.headers(), &origin) {
+            return Err((StatusCode::FORBIDDEN, FOREIGN.to_owned()));
+        }
+        identity::strip(request.headers_mut());
+        let link = self.names.link(name).await.map_err(nobody)?;
+        if request.headers().contains_key(UPGRADE) && is_web_socket(request.headers()) {
+            return self.upgrade(link, request).await;
+        }
+        relay(&link, request).await
+    }
+
+    fn explain<B>(
+        &self,
+        request: &Request<B>,
+        port: u16,
+    ) -> Result<Response<Body>, (StatusCode, String)> {
+        let is_front =
+            request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
+        match is_front {
+            true => Ok(page(request.headers(), StatusCode::OK, &welcome(port))),
+            false => Err((StatusCode::NOT_FOUND, welcome(port))),
+        }
+    }
+
+    async fn upgrade(
+        &self,
+        link: Link,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, (StatusCode, String)> {
+        let Some(upgrades) = &self.upgrades else {
+            let text = "This proxy passes no WebSockets on.".to_owned();
+            return Err((StatusCode::NOT_IMPLEMENTED, text));
+        };
+        let on_upgrade = hyper::upgrade::on(&mut request);
+        let (parts, _no_body) = request.into_parts();
+        let request = Request::from_parts(parts, ());
+        Ok(upgrades.upgrade(link, request, on_upgrade).await)
+    }
+}
+
+const FOREIGN: &str = "A page from elsewhere asked for this, which it may not. Follow a link to this \
+                       address, or type it.";
+
+fn welcome(port: u16) -> String {
+    format!(
+        "This is a mesh proxy. Each endpoint is a site of its own: open http://<name>.localhost:{port}/, with a \
+         hashname or the alias of a known link for <name>."
+    )
+}
+
+fn is_web_socket(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(UPGRADE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// Sends a request over the link, and waits for the head of the response.
+async fn relay(
+    link: &Link,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, (StatusCode, String)> {
+    strip_hop_by_hop(request.headers_mut());
+    let progress = Progress::default();
+    let request = request.map(|body| Steady::new(body, progress.clone()));
+    let response = progress
+        .or_silence(RESPONSE_TIMEOUT, link.request(request))
+        .await;
+    match response {
+        Some(Ok(response)) => Ok(response),
+        Some(Err(error)) => Err(failed(&error)),
+        None => Err((
+            StatusCode::GATEWAY_TIMEOUT,
+            format!("{} does not answer.", link.hashname().short()),
+        )),
+    }
+}
+
+fn refused(error: HostError) -> (StatusCode, String) {
+    match error {
+        HostError::Malformed(what) => (StatusCode::BAD_REQUEST, format!("Bad request: {what}.")),
+        HostError::Misdirected => (
+            StatusCode::MISDIRECTED_REQUEST,
+            "This proxy leads to endpoints of the mesh only, as http://<name>.localhost at its own port.".to_owned(),
+        ),
+        HostError::Tunnel => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This proxy makes no tunnels: use http, which the mesh encrypts.".to_owned(),
+        ),
+    }
+}
+
+fn nobody(error: NameError) -> (StatusCode, String) {
+    match error {
+        NameError::Unknown(text) => (StatusCode::NOT_FOUND, text),
+        NameError::Unreachable(text) => (StatusCode::GATEWAY_TIMEOUT, text),
+        NameError::Failed(text) => (StatusCode::BAD_GATEWAY, text),
+    }
+}
+
+fn failed(error: &ThtpError) -> (StatusCode, String) {
+    let status = match error {
+        ThtpError::Request(HeadError::TooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ThtpError::Request(_) => StatusCode::BAD_REQUEST,
+        ThtpError::Open(telehash_runtime::OpenError::Down(_)) => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    (status, format!("No response: {error}."))
+}
