@@ -4,6 +4,7 @@ pub(crate) mod bench;
 mod completions;
 mod demo;
 pub(crate) mod discover;
+mod forward;
 pub(crate) mod id;
 pub(crate) mod invite;
 pub(crate) mod link;
@@ -59,6 +60,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             work(global, Request::Ping(options), report).await
         }
         Command::Pipe(options) => pipe::run(global, options).await,
+        Command::Forward(options) => forward::run(global, options, report).await,
         Command::Uri(command) => uri::run(global, command, report).await,
         Command::Bench(mut options) => {
             let Some(target) = &options.target else {

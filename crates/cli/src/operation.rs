@@ -9,6 +9,7 @@ use crate::args;
 use crate::command::{bench, discover, invite, link, links, netcheck, ping, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
+use crate::forward;
 use crate::report::Report;
 use crate::target;
 
@@ -26,6 +27,7 @@ pub(crate) enum Request {
     Link(args::LinkArgs),
     Ping(args::Ping),
     Pipe(args::PipeEnd),
+    Forward(args::Forward),
     Bench(args::Bench),
 }
 
@@ -45,6 +47,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,
+        Request::Forward(options) => forward::perform(endpoint, &options, report).await,
         Request::Pipe(_) => Err(Failure::usage("a pipe has an input and an output")),
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 20] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 19] = [
     &["link"],
     &["ping"],
     &["pipe"],
+    &["forward"],
     &["uri"],
     &["uri", "show"],
     &["uri", "list"],
