@@ -1,17 +1,21 @@
 //! The command line, as people type it.
 
 mod web;
+mod forward;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh::sock::{AllowRule, BindRule};
 use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::web::{Get, Proxy, Serve, Site};
+pub(crate) use self::forward::Forward;
 use crate::command::id::parse_csid;
 use crate::endpoint::Listening;
 use crate::failure::{Failure, Outcome};
+use crate::forward::HostPort;
 
 /// Private, encrypted links between endpoints named by their keys.
 #[derive(Debug, Parser)]
@@ -83,6 +87,7 @@ pub(crate) enum Command {
         mesh up --qr  # the invite as a QR code, too\n  \
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
         mesh up --router --accept all  # help others to reach each other\n  \
+        mesh up --allow-connect localhost:6379  # whoever is linked reaches our Redis\n  \
         mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
@@ -145,6 +150,9 @@ pub(crate) enum Command {
         mesh get bob/large.iso -O\n  \
         mesh get bob/api -X PUT -H 'Content-Type: text/plain' -d @file --fail")]
     Get(Get),
+    /// Tunnel TCP and UDP ports through TARGET, as ssh does
+    #[command(after_help = forward::EXAMPLES)]
+    Forward(Forward),
     /// Explain URIs; share some that lead through a router; list and revoke what was given out
     #[command(
         subcommand,
@@ -220,6 +228,15 @@ pub(crate) struct Up {
     /// Send back the bytes of every stream
     #[arg(long)]
     pub(crate) echo: bool,
+    /// Let whoever links to us connect there through us (may be repeated): CIDR, CIDR:PORT,
+    /// CIDR:PORT-PORT, HOST:PORT or *:PORT; private and loopback addresses only if their network, or
+    /// localhost, is named
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow_connect: Vec<AllowRule>,
+    /// Let whoever links to us listen on these TCP ports of this host (may be repeated): PORT,
+    /// PORT-PORT, ADDRESS:PORT or *:PORT; without an address for programs of this host only
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow_bind: Vec<BindRule>,
     /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
     #[arg(long)]
     pub(crate) discover: bool,
@@ -495,6 +512,10 @@ pub(crate) struct PipeEnd {
     /// URI, link JSON, @file with either, hashname, alias, or unique prefix of a known hashname
     #[arg(required_unless_present = "listen", conflicts_with = "listen")]
     pub(crate) target: Option<String>,
+    /// Where the target is to connect to; a stream of its own otherwise
+    #[arg(skip)]
+    #[serde(default)]
+    pub(crate) to: Option<HostPort>,
     /// Wait for one stream instead; prints an invite on stderr
     #[arg(long)]
     pub(crate) listen: bool,

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 pub(crate) mod discover;
 mod get;
+mod forward;
 pub(crate) mod id;
 pub(crate) mod invite;
 pub(crate) mod link;
@@ -65,6 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Serve(options) => serve::run(global, options, report).await,
         Command::Proxy(options) => proxy::run(global, options, report).await,
         Command::Get(options) => get::run(global, &options).await,
+        Command::Forward(options) => forward::run(global, options, report).await,
         Command::Uri(command) => uri::run(global, command, report).await,
         Command::Bench(mut options) => {
             let Some(target) = &options.target else {

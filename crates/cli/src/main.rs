@@ -8,6 +8,7 @@ mod command;
 mod control;
 mod endpoint;
 mod failure;
+mod forward;
 mod logging;
 mod nat;
 mod operation;

@@ -9,6 +9,7 @@ use crate::args;
 use crate::command::{bench, discover, invite, link, links, netcheck, ping, proxy, serve, status};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
+use crate::forward;
 use crate::report::Report;
 use crate::target;
 
@@ -28,6 +29,7 @@ pub(crate) enum Request {
     Pipe(args::PipeEnd),
     Serve(args::Site),
     Proxy(args::Proxy),
+    Forward(args::Forward),
     Bench(args::Bench),
 }
 
@@ -49,6 +51,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,
         Request::Serve(site) => serve::perform(endpoint, &site, report).await,
         Request::Proxy(options) => proxy::perform(endpoint, &options, report).await,
+        Request::Forward(options) => forward::perform(endpoint, &options, report).await,
         Request::Pipe(_) => Err(Failure::usage("a pipe has an input and an output")),
     }
 }

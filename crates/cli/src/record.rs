@@ -96,6 +96,30 @@ pub(crate) enum Record {
     Serving { what: String, url: String },
     /// Browsers are served here.
     Proxying { address: SocketAddr },
+    /// Something listens for what is to be forwarded: here, or at the peer.
+    Forwarding {
+        hashname: String,
+        /// `local`, `remote`, `socks` or `udp`.
+        kind: String,
+        listening: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        to: Option<String>,
+    },
+    /// A connection was not forwarded.
+    NotForwarded {
+        hashname: String,
+        to: String,
+        /// Since the peer does not allow it.
+        denied: bool,
+        message: String,
+    },
+    /// A peer asked for a tunnel and was denied it.
+    TunnelDenied {
+        hashname: String,
+        destination: String,
+        /// It wanted us to listen there, not to connect.
+        bind: bool,
+    },
     /// How far a measurement is. Shown on a terminal only.
     Progress { done: u64, total: u64 },
     /// A measurement.

@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["serve"],
     &["proxy"],
     &["get"],
+    &["forward"],
     &["uri"],
     &["uri", "show"],
     &["uri", "list"],

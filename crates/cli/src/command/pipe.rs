@@ -8,9 +8,10 @@ use mesh::stream::io_error;
 use mesh::{ChannelError, SendError};
 
 use crate::access::Access;
-use crate::args::{Global, Pipe, PipeEnd};
+use crate::args::{Global, Listen, Pipe, PipeEnd};
 use crate::endpoint::Endpoint;
 use crate::failure::{Code, Failure, Outcome};
+use crate::forward;
 use crate::operation::{Request, link_up};
 use crate::pump::{Outlet, Plain, PumpError, Sink, Source, pump};
 use crate::record::Record;
@@ -25,7 +26,12 @@ pub(crate) const NOBODY_WAITS: &str = "nobody waits for a stream";
 const LAST_ACK: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(global: &Global, options: Pipe) -> Outcome {
-    let Pipe { mut end, at, qr } = options;
+    let Pipe { end, at, qr } = options;
+    through(global, end, &at, qr).await
+}
+
+/// Standard input and output to wherever `end` says.
+pub(crate) async fn through(global: &Global, mut end: PipeEnd, at: &Listen, qr: bool) -> Outcome {
     let mut report = Report::stderr(global.json);
     end.target = end.target.as_deref().map(target::expand).transpose()?;
     let source = Plain(stdio::input().map_err(|error| unreadable(&error))?);
@@ -54,6 +60,11 @@ pub(crate) async fn connect(endpoint: &Endpoint, end: &PipeEnd) -> Outcome<ByteS
     match &end.target {
         Some(target) => {
             let link = link_up(endpoint, target, end.wait).await?;
+            if let Some(to) = &end.to {
+                let fail = |error| forward::failure(link.hashname(), to, false, &error);
+                let stream = link.connect(to.destination().map_err(fail)?).await;
+                return stream.map(SockStream::into_inner).map_err(fail);
+            }
             link.stream(StreamOptions::new())
                 .await
                 .map_err(Failure::unreachable)

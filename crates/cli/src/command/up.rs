@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use mesh::sock::{Denial, MeshSockExt as _, SockPolicy};
 use mesh::{DownReason, Events, LinkError, MeshEvent, Path};
+use tokio::sync::mpsc;
 
 use crate::access::place;
 use crate::args::{Global, Up};
@@ -16,6 +18,9 @@ use crate::record::{LinkRecord, Record, show_path};
 use crate::report::Report;
 use crate::target;
 
+/// Denied tunnels that wait to be reported; more are only logged.
+const DENIAL_CAPACITY: usize = 64;
+
 pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Outcome {
     let targets = options.link.iter().map(|target| target::expand(target));
     let targets = targets.collect::<Outcome<Vec<_>>>()?;
@@ -25,6 +30,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global.look_ups()).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
+        let mut denials = serve_tunnels(&endpoint, &options);
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {
@@ -40,7 +46,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
                 linked => drop(linked?),
             }
         }
-        watch(&endpoint, &mut events, report).await
+        watch(&endpoint, &mut events, &mut denials, report).await
     };
     match endpoint.while_up(work).await {
         // There is no other way for it to end well.
@@ -74,14 +80,45 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// Makes tunnels for peers as far as the rules let them; what is denied comes out.
+fn serve_tunnels(endpoint: &Endpoint, options: &Up) -> mpsc::Receiver<Denial> {
+    let (told, denials) = mpsc::channel(DENIAL_CAPACITY);
+    let policy = SockPolicy::new().on_denied(move |denial| {
+        // The log has it anyway.
+        let _ = told.try_send(denial.clone());
+    });
+    let connect = options.allow_connect.iter().cloned();
+    let policy = connect.fold(policy, SockPolicy::allow);
+    let bind = options.allow_bind.iter().cloned();
+    endpoint
+        .mesh
+        .serve_sock(bind.fold(policy, SockPolicy::allow_bind));
+    denials
+}
+
 /// Reports what happens, for ever.
-async fn watch(endpoint: &Endpoint, events: &mut Events, report: &mut Report) -> Outcome {
-    while let Some(event) = events.next().await {
-        if let Some(record) = record(endpoint, event) {
+async fn watch(
+    endpoint: &Endpoint,
+    events: &mut Events,
+    denials: &mut mpsc::Receiver<Denial>,
+    report: &mut Report,
+) -> Outcome {
+    loop {
+        let record = tokio::select! {
+            event = events.next() => match event {
+                Some(event) => record(endpoint, event),
+                None => return Ok(()),
+            },
+            Some(denial) = denials.recv() => Some(Record::TunnelDenied {
+                hashname: denial.peer.to_string(),
+                destination: denial.destination.to_string(),
+                bind: denial.bind,
+            }),
+        };
+        if let Some(record) = record {
             report.report(record).await?;
         }
     }
-    Ok(())
 }
 
 fn record(endpoint: &Endpoint, event: MeshEvent) -> Option<Record> {

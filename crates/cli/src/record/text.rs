@@ -95,6 +95,37 @@ impl fmt::Display for Record {
                 "open http://<hashname or alias>.localhost:{}/ (listening on {address})",
                 address.port()
             ),
+            Self::Forwarding {
+                hashname,
+                kind,
+                listening,
+                to,
+            } => {
+                let peer = short(hashname);
+                match (kind.as_str(), to) {
+                    ("remote", Some(to)) => {
+                        write!(f, "{peer} listens at {listening}, for {to} here")
+                    }
+                    (kind, Some(to)) => write!(f, "{kind} {listening} leads to {to} at {peer}"),
+                    (kind, None) => write!(f, "{kind} {listening} leads to wherever {peer} allows"),
+                }
+            }
+            Self::NotForwarded { message, .. } => f.write_str(message),
+            Self::TunnelDenied {
+                hashname,
+                destination,
+                bind,
+            } => {
+                let (verb, flag) = match bind {
+                    true => ("listen at", "bind"),
+                    false => ("connect to", "connect"),
+                };
+                write!(
+                    f,
+                    "denied {} to {verb} {destination}; to allow it: mesh up --allow-{flag} {destination}",
+                    short(hashname)
+                )
+            }
             Self::Progress { done, total } => write!(f, "{done} of {total}"),
             Self::Bench { what, value, unit } => write!(f, "{what:<36} {value:>12.2} {unit}"),
             Self::Step { step, ok, figures } => {

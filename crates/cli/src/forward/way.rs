@@ -1,0 +1,189 @@
+//! The link that everything goes through, and whoever hears what became of it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mesh::OpenError;
+use mesh::prelude::*;
+use mesh::sock::{SockError, splice};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::socks::Reply;
+use super::spec::{Bind, HostPort};
+use crate::failure::{Code, Failure, Outcome};
+use crate::record::Record;
+
+/// The way to the peer, for one listener.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    link: Link,
+    /// How long a connection waits for the link.
+    wait: Duration,
+    news: mpsc::Sender<Record>,
+}
+
+impl Way {
+    pub(super) fn new(link: Link, wait: Duration, news: mpsc::Sender<Record>) -> Self {
+        Self { link, wait, news }
+    }
+
+    /// Has the peer connect. What went wrong is told here, and as what SOCKS says.
+    pub(super) async fn connect(&self, to: &HostPort) -> Result<SockStream, Reply> {
+        match self.try_connect(to).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => {
+                self.tell_failed(to, &error).await;
+                Err(reply(&error))
+            }
+        }
+    }
+
+    async fn try_connect(&self, to: &HostPort) -> Result<SockStream, SockError> {
+        self.up().await?;
+        self.link.connect(to.destination()?).await
+    }
+
+    /// Has the peer pass datagrams on.
+    pub(super) async fn datagrams(&self, to: &HostPort) -> Option<SockDatagrams> {
+        let opened = async {
+            self.up().await?;
+            self.link.datagrams(to.destination()?).await
+        };
+        match opened.await {
+            Ok(datagrams) => Some(datagrams),
+            Err(error) => {
+                self.tell_failed(to, &error).await;
+                None
+            }
+        }
+    }
+
+    /// Has the peer listen, once the link is up, however long that takes.
+    pub(super) async fn bind(&self, bind: &Bind) -> Outcome<SockListener> {
+        let at = bind.destination().map_err(Failure::usage)?;
+        loop {
+            match self.up().await {
+                Err(error) if self.link.is_closed() => return Err(Failure::unreachable(error)),
+                Err(_) => continue,
+                Ok(()) => {}
+            }
+            match self.link.bind(at.clone()).await {
+                Err(SockError::Open(OpenError::Down(_))) if !self.link.is_closed() => {}
+                Err(error) => return Err(failure(self.link.hashname(), bind, true, &error)),
+                Ok(listener) => return Ok(listener),
+            }
+        }
+    }
+
+    async fn up(&self) -> Result<(), SockError> {
+        let up = self.link.wait_up(self.wait).await;
+        up.map_err(|error| OpenError::from(error).into())
+    }
+
+    /// Joins both ends until they have ended.
+    pub(super) async fn splice(&self, stream: SockStream, client: TcpStream, to: &HostPort) {
+        if let Err(error) = splice(stream, client).await {
+            tracing::debug!(%to, %error, "a connection broke");
+        }
+    }
+
+    /// Tells where something listens now.
+    pub(super) async fn listening(&self, kind: &str, at: &SocketAddr, to: Option<&HostPort>) {
+        let record = Record::Forwarding {
+            hashname: self.link.hashname().to_string(),
+            kind: kind.to_owned(),
+            listening: at.to_string(),
+            to: to.map(ToString::to_string),
+        };
+        self.tell(record).await;
+    }
+
+    /// Tells that a connection did not come to be.
+    pub(super) async fn tell_failed(&self, to: &HostPort, error: &SockError) {
+        let failure = failure(self.link.hashname(), to, false, error);
+        let record = Record::NotForwarded {
+            hashname: self.link.hashname().to_string(),
+            to: to.to_string(),
+            denied: failure.code == Code::Refused,
+            message: failure.to_string(),
+        };
+        self.tell(record).await;
+    }
+
+    pub(super) async fn tell(&self, record: Record) {
+        // If nobody hears it any more, everything ends at this moment.
+        let _ = self.news.send(record).await;
+    }
+}
+
+/// Completes when the link will never be up again.
+pub(super) async fn closed(link: Link) -> Failure {
+    let mut state = link.watch();
+    while state.changed().await.is_some() {}
+    let peer = link.hashname().short();
+    Failure::unreachable(format_args!("the link to {peer} was closed"))
+}
+
+/// Why the peer did not do it.
+pub(crate) fn failure(
+    peer: Hashname,
+    what: &impl fmt::Display,
+    bind: bool,
+    error: &SockError,
+) -> Failure {
+    let (peer, flag) = (peer.short(), if bind { "bind" } else { "connect" });
+    match error {
+        SockError::Denied => {
+            let verb = if bind { "listen at" } else { "connect to" };
+            let sentence = format!("{peer} does not allow us to {verb} {what}");
+            Failure::new(Code::Refused, sentence)
+                .hint(format_args!("there, run `mesh up --allow-{flag} …`"))
+        }
+        SockError::Unsupported => Failure::new(Code::Refused, format!("{peer} makes no tunnels"))
+            .hint(format_args!("there, run `mesh up --allow-{flag} …`")),
+        SockError::Usage(_) => Failure::usage(error),
+        error if bind => Failure::failed(format_args!("{peer} does not listen at {what}: {error}")),
+        error => Failure::unreachable(format_args!("no connection to {what} at {peer}: {error}")),
+    }
+}
+
+fn reply(error: &SockError) -> Reply {
+    match error {
+        SockError::Denied | SockError::Unsupported => Reply::NotAllowed,
+        SockError::Refused => Reply::Refused,
+        SockError::Unreachable(_) | SockError::Open(_) => Reply::HostUnreachable,
+        _ => Reply::Failed,
+    }
+}
+
+/// Listens at the first address that there is on this host.
+pub(super) async fn first_there<T, F, Fut>(bind: &Bind, listen: F) -> io::Result<T>
+where
+    F: Fn(SocketAddr) -> Fut,
+    Fut: Future<Output = io::Result<T>>,
+{
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in bind.addresses() {
+        match listen(address).await {
+            // Whoever has the port keeps us from it in the other family as well.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            Err(error) => failed = error,
+            listening => return listening,
+        }
+    }
+    Err(failed)
+}
+
+/// Why there is no listener here.
+pub(super) fn in_use(bind: &Bind, kind: &str, error: &io::Error) -> Failure {
+    let failure = Failure::failed(format_args!("cannot listen at {kind} {bind}: {error}"));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            failure.hint("stop the program that does, or choose another port; 0 is any free one")
+        }
+        _ => failure,
+    }
+}
