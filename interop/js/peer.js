@@ -16,7 +16,8 @@
 //
 // Standard output carries one JSON object a line and nothing else:
 //
-//   {"event":"ready","hashname":…,"link":{hashname, keys, paths}}    listen: may be dialled now
+//   {"event":"ready","hashname":…,"link":{hashname, keys, paths}}    listen: may be dialled now; "tunnels" is the
+//                                                                    port of an echo that tunnels may lead to
 //   {"event":"link","hashname":…,"up":true|false}                    a link changed its state
 //   {"event":"discover","hashname":…}                                discover: another endpoint announced itself
 //   {"event":"stream","hashname":…,"bytes":N}                        listen: a stream was echoed and ended
@@ -40,7 +41,9 @@ for (const name of ['log', 'info', 'trace', 'warn']) console[name] = () => {}; /
 const telehash = require('telehash/lib/mesh.js');
 telehash.log({ error: console.error, warn() {}, info() {}, debug() {} });
 
+const sock = require('./sock.js');
 const EXTENSIONS = {
+  sock: sock.extension,
   path: require('telehash/ext/path.js'),
   stream: require('telehash/ext/stream.js'),
 };
@@ -121,9 +124,10 @@ async function listen(options) {
   if (options.route) mesh.router(true);
   if (options.via) await useRouter(mesh, options.via, Number(options.timeout));
   mesh.stream((link, open, accept) => echo(link, accept()));
+  const tunnels = await sock.serve(mesh);
   const link = linkJson(mesh, options.transport);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
-  say({ event: 'ready', hashname: link.hashname, link });
+  say({ event: 'ready', hashname: link.hashname, link, tunnels });
   untilToldToEnd();
 }
 
@@ -234,6 +238,12 @@ function within(ms, what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+function tried(test, link, mesh, options) {
+  if (sock.tests[test]) return sock.tests[test](link, mesh, pattern(Number(options.bytes)));
+  if (!TESTS[test]) throw new Error('there is no such test');
+  return TESTS[test](link, options);
+}
+
 async function dial(options) {
   const timeout = Number(options.timeout);
   const mesh = await start(options);
@@ -251,8 +261,7 @@ async function dial(options) {
   let failed = false;
   for (const test of options.tests.split(',')) {
     try {
-      if (!TESTS[test]) throw new Error('there is no such test');
-      const info = await within(timeout, test, TESTS[test](link, options));
+      const info = await within(timeout, test, tried(test, link, mesh, options));
       say({ event: 'result', test, ok: true, info });
     } catch (error) {
       failed = true;

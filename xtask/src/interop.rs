@@ -6,6 +6,7 @@ mod ours;
 mod routed;
 mod table;
 mod theirs;
+mod tunnels;
 
 use anyhow::{Context, Result};
 
@@ -122,6 +123,7 @@ pub(crate) fn run() -> Result<()> {
             }
             lan::discover(&programs, &mut table);
             routed::route(&programs, &mut table);
+            tunnels::tunnel(&programs, &mut table);
         }
         Err(error) => table.skip_untried(&format!("{error:#}")),
     }
@@ -134,6 +136,8 @@ pub(crate) struct Programs {
     mesh: std::path::PathBuf,
     /// Our program that opens a channel of a type that nobody knows.
     open_unknown: std::path::PathBuf,
+    /// Our program that makes tunnels.
+    tunnels: std::path::PathBuf,
     /// Identities and link files.
     folder: tempfile::TempDir,
 }
@@ -147,6 +151,7 @@ fn prepare() -> Result<Programs> {
     Ok(Programs {
         mesh: shell::mesh_program()?,
         open_unknown: shell::build_program("telehash-examples", "open_unknown")?,
+        tunnels: shell::build_program("telehash-examples", "tunnels")?,
         folder: tempfile::tempdir()?,
     })
 }
@@ -174,6 +179,7 @@ fn planned() -> Vec<Row> {
     }
     rows.extend(lan::rows());
     rows.extend(routed::rows());
+    rows.extend(tunnels::rows());
     rows
 }
 
