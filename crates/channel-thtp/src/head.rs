@@ -252,3 +252,6 @@ pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
 pub fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
+
+#[cfg(test)]
+mod tests;
