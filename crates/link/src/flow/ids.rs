@@ -1,12 +1,18 @@
 //! Channel ids: which come next, and which of the peer's were used (channels.md, "Ids and opening").
 
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
 use telehash_e3x::Order;
 
 use super::{error::PacketError, types::ChannelId};
 
-/// Limit: how many ids behind the highest one the peer's opens may arrive, counting only its own;
-/// later ones are dropped.
-pub const UNORDERED_OPENS: u32 = 64;
+/// Limit: runs of unused ids below the highest one at which the peer's opens may still arrive;
+/// beyond it the oldest run is forgotten, and opens in it are dropped.
+///
+/// A lost open goes again after a second. Until then each one leaves a run behind, while others
+/// pass it by the thousand.
+pub const UNORDERED_OPENS: usize = 1024;
 
 /// The ids of one session.
 #[derive(Debug)]
@@ -16,8 +22,8 @@ pub(super) struct Ids {
     next: Option<ChannelId>,
     /// The highest id accepted from the peer, counted 1, 2, 3, … within its parity; 0 for none.
     highest: u32,
-    /// Bit n: the id n places below the highest was accepted.
-    accepted: u64,
+    /// Runs of places below the highest that may still be used, in order.
+    unused: Vec<RangeInclusive<u32>>,
 }
 
 impl Ids {
@@ -30,7 +36,7 @@ impl Ids {
             order,
             next: ChannelId::new(first),
             highest: 0,
-            accepted: 0,
+            unused: Vec::new(),
         }
     }
 
@@ -48,24 +54,38 @@ impl Ids {
     /// Uses up an id of the peer.
     ///
     /// # Errors
-    /// It is not the peer's to choose, was used before, or is too far behind the highest.
+    /// It is not the peer's to choose, was used before, or is in a run that was forgotten.
     pub(super) fn accept(&mut self, id: ChannelId) -> Result<(), PacketError> {
         if u64::from(id.get() % 2) != self.order.opposite().parity() {
             return Err(PacketError::WrongParity(id));
         }
         let place = id.get().div_ceil(2);
-        if place > self.highest {
-            let ahead = place - self.highest;
-            self.accepted = self.accepted.checked_shl(ahead).unwrap_or(0) | 1;
-            self.highest = place;
-            return Ok(());
+        if place <= self.highest {
+            return self.fill(place).ok_or(PacketError::UsedChannel(id));
         }
-        let behind = self.highest - place;
-        if behind >= UNORDERED_OPENS || self.accepted >> behind & 1 == 1 {
-            return Err(PacketError::UsedChannel(id));
+        if place - self.highest > 1 {
+            self.unused.push(self.highest + 1..=place - 1);
         }
-        self.accepted |= 1 << behind;
+        self.highest = place;
+        self.forget_oldest();
         Ok(())
+    }
+
+    /// Takes a place out of the run that it is in.
+    fn fill(&mut self, place: u32) -> Option<()> {
+        let at = self.unused.partition_point(|run| *run.end() < place);
+        let run = self.unused.get(at).filter(|run| run.contains(&place))?;
+        let (before, after) = (*run.start()..=place - 1, place + 1..=*run.end());
+        let rest = [before, after].into_iter().filter(|run| !run.is_empty());
+        self.unused.splice(at..=at, rest);
+        self.forget_oldest();
+        Some(())
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.unused.len() > UNORDERED_OPENS {
+            self.unused.remove(0);
+        }
     }
 }
 
@@ -115,25 +135,40 @@ mod tests {
     #[test]
     fn opens_may_arrive_out_of_order_up_to_the_limit() {
         let mut ids = Ids::new(Order::Odd);
-        let highest = 2 + 2 * UNORDERED_OPENS;
-        assert!(ids.accept(id(highest)).is_ok());
+        // Every other id of the peer's, so that each leaves a run of one behind: one too many.
+        let runs = u32::try_from(UNORDERED_OPENS).expect("small") + 1;
+        for run in 0..runs {
+            assert!(ids.accept(id(4 * run + 4)).is_ok(), "{run}");
+        }
         assert!(
             matches!(ids.accept(id(2)), Err(PacketError::UsedChannel(_))),
-            "just too far behind"
+            "the oldest run is forgotten"
         );
-        for behind in (4..highest).step_by(2) {
-            assert!(ids.accept(id(behind)).is_ok(), "{behind}");
-            assert!(ids.accept(id(behind)).is_err(), "{behind} twice");
+        for late in (6..4 * runs).step_by(4) {
+            assert!(ids.accept(id(late)).is_ok(), "{late}");
+            assert!(ids.accept(id(late)).is_err(), "{late} twice");
+        }
+        assert!(ids.unused.is_empty());
+    }
+
+    #[test]
+    fn splitting_runs_keeps_to_the_limit() {
+        let mut ids = Ids::new(Order::Odd);
+        assert!(ids.accept(id(u32::MAX - 1)).is_ok());
+        for split in 1..10_000 {
+            assert!(ids.accept(id(8 * split)).is_ok(), "{split}");
+            assert!(ids.unused.len() <= UNORDERED_OPENS);
         }
     }
 
     #[test]
-    fn a_leap_forgets_what_is_out_of_reach() {
+    fn a_lost_open_may_arrive_after_any_number_of_others() {
         let mut ids = Ids::new(Order::Odd);
+        for later in 2..100_000 {
+            assert!(ids.accept(id(2 * later)).is_ok());
+        }
         assert!(ids.accept(id(2)).is_ok());
-        assert!(ids.accept(id(u32::MAX - 1)).is_ok());
-        assert!(ids.accept(id(4)).is_err());
-        assert!(ids.accept(id(u32::MAX - 3)).is_ok());
+        assert!(ids.accept(id(2)).is_err());
     }
 
     #[test]

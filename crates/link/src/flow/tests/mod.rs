@@ -11,6 +11,7 @@ mod loss;
 mod old_peers;
 mod pipes;
 mod posts;
+mod requests;
 mod script;
 mod traces;
 mod unreliable;
