@@ -48,13 +48,10 @@ async fn sum(link: &Link, numbers: &[i64]) -> Result<i64, HandlerError> {
     Ok(sum.ok_or("the server ended the channel without an answer")?)
 }
 
-/// The number in the next packet; `None` at the peer's end.
+/// The number in the next packet; `None` at the peer's end, which may come in a packet of its own.
 async fn receive(channel: &mut Channel) -> Result<Option<i64>, HandlerError> {
-    let Some(packet) = channel.recv().await? else {
-        return Ok(None);
-    };
-    if packet.body.is_empty() {
-        return Ok(None); // the end may come in a packet of its own
+    match channel.recv().await? {
+        Some(packet) if !packet.body.is_empty() => Ok(Some(str::from_utf8(&packet.body)?.parse()?)),
+        _ => Ok(None),
     }
-    Ok(Some(str::from_utf8(&packet.body)?.parse()?))
 }
