@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use telehash_hashname::Hashname;
-use telehash_runtime::{ChannelHandler, HandlerError, IncomingChannel};
+use telehash_runtime::{ChannelHandler, HandlerError, IncomingChannel, Place, Places};
 use tokio::sync::mpsc;
 
 use crate::limits::{MAX_BINDS_PER_LINK, MAX_TUNNELS_PER_LINK};
 use crate::listener::Arrived;
-use crate::places::{Place, Places};
 use crate::policy::SockPolicy;
 use crate::serve;
 use crate::wire::{self, Request, refusal};

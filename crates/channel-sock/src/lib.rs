@@ -60,7 +60,6 @@ pub mod fuzzing;
 mod handler;
 pub mod limits;
 mod listener;
-mod places;
 mod policy;
 mod resolve;
 mod rules;

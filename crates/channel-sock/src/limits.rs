@@ -15,6 +15,10 @@ pub const MAX_BINDS_PER_LINK: usize = 16;
 /// than an opener waits.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Look-ups of names by the system at once; further ones wait, within their time. One counts until
+/// the system has answered, also when nobody waits for that any more.
+pub const MAX_LOOK_UPS: usize = 16;
+
 /// Addresses of one name that are tried, one after the other; further ones are ignored.
 pub const MAX_ADDRESSES: usize = 8;
 

@@ -5,7 +5,8 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response};
 use telehash_channel_stream::{ByteReader, ByteStream, ByteWriter, io_error};
 use telehash_runtime::{Link, Open};
 use tokio::task::AbortHandle;
@@ -58,11 +59,15 @@ impl LinkThtpExt for Link {
         let mut exchange = Exchange::of_client(reader);
         exchange.upload = upload(start, body, writer).map_err(ThtpError::of_channel)?;
         let (response, first) = response(&mut exchange.reader).await?;
-        let (parts, ()) = response.into_parts();
+        let (mut parts, ()) = response.into_parts();
         let length = match head::is_bodiless(&method, parts.status) {
             true => Some(0),
             false => head::content_length(&parts.headers).map_err(ThtpError::Response)?,
         };
+        if length == Some(0) && method != Method::HEAD {
+            // A 304 may tell the length of what it does not carry: no server sends that on.
+            parts.headers.remove(CONTENT_LENGTH);
+        }
         let body = Body::incoming(exchange, first, length);
         Ok(Response::from_parts(parts, body))
     }

@@ -86,7 +86,7 @@ pub use self::{
 /// What this crate bounds, each with what happens at the limit.
 pub mod limits {
     pub use crate::close::MAX_REASON;
-    pub use crate::config::{ANSWER_TIMEOUT, DEFAULT_MAX_MESSAGE};
+    pub use crate::config::{ANSWER_TIMEOUT, DEFAULT_MAX_MESSAGE, MAX_SOCKETS_PER_PEER};
     pub use crate::piece::MAX_CONTROL;
     pub use crate::request::MAX_REQUEST;
 }

@@ -6,8 +6,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use telehash_runtime::{ChannelHandler, HandlerError, HandlerOutcome, IncomingChannel};
+use telehash_runtime::{ChannelHandler, HandlerError, HandlerOutcome, IncomingChannel, Places};
 
+use crate::config::MAX_SOCKETS_PER_PEER;
 use crate::incoming::IncomingWs;
 
 type Handler =
@@ -20,6 +21,8 @@ type Handler =
 /// - What a web page of another origin asks for is refused with `forbidden`, unless that origin is
 ///   allowed. Whoever passes browsers on tells the origin of a page that is not from the same server;
 ///   programs have none.
+/// - One peer may have [`MAX_SOCKETS_PER_PEER`](crate::limits::MAX_SOCKETS_PER_PEER) at once; one more
+///   is refused with `busy`.
 ///
 /// ```
 /// use telehash_channel_ws::{IncomingWs, WsRoutes};
@@ -35,6 +38,8 @@ pub struct WsRoutes {
     /// Longest first.
     prefixes: Vec<(String, Handler)>,
     origins: Vec<String>,
+    /// How many WebSockets each peer has.
+    open: Places,
 }
 
 impl WsRoutes {
@@ -95,7 +100,12 @@ where
 
 impl ChannelHandler for WsRoutes {
     async fn open(&self, channel: IncomingChannel) -> Result<(), HandlerError> {
+        let peer = channel.peer();
         let Some(incoming) = IncomingWs::read(channel) else {
+            return Ok(());
+        };
+        let Some(_place) = self.open.take(peer, MAX_SOCKETS_PER_PEER) else {
+            incoming.refuse("busy");
             return Ok(());
         };
         let request = incoming.request();

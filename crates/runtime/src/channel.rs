@@ -116,7 +116,7 @@ impl IncomingChannel {
 /// [`recv`](Self::recv) returns `None` when nothing more comes from the peer.
 ///
 /// Dropping it (or both halves) fails the channel, which the peer is told, unless it was ended:
-/// then what was written is still delivered in the background, within
+/// then what was written is still delivered in the background, unless the peer takes nothing for
 /// [`LINGER_TIMEOUT`](crate::limits::LINGER_TIMEOUT), and what still arrives is discarded.
 #[derive(Debug)]
 pub struct Channel {

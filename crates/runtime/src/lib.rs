@@ -85,6 +85,7 @@ mod link;
 mod mapping;
 mod mesh;
 mod ping;
+mod places;
 mod resolve;
 mod routing;
 mod shared;
@@ -117,6 +118,7 @@ pub use self::{
     mapping::{MappedPort, PortMapper, PortMapping, Surroundings},
     mesh::{Mesh, MeshStats},
     ping::PingReply,
+    places::{Place, Places},
     resolve::{FindError, Resolver},
     routing::RouterSession,
     target::{IntoLinkTarget, LinkTarget},

@@ -71,8 +71,8 @@ pub const MAX_PINGS: usize = 16;
 /// then for handlers to return; whatever is left then is cut off.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a channel whose handle was dropped after its `end` stays to deliver what was written;
-/// then it fails.
+/// How long a channel whose handle was dropped after its `end` stays while nothing of what was
+/// written is delivered; then it fails.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Known links in the state directory; one more is an error to whoever adds it.

@@ -2,18 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use socket2::SockRef;
 use telehash_channel_stream::ByteStream;
-use telehash_runtime::{Channel, IncomingChannel, Link, Open, Packet};
+use telehash_runtime::{Channel, IncomingChannel, Link, Open, Packet, Place};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::destination::Destination;
 use crate::handler::Sock;
-use crate::places::Place;
 use crate::splice::splice;
 use crate::stream::SockStream;
 use crate::wire::{self, refusal};
@@ -52,8 +52,10 @@ pub(crate) async fn bind(sock: &Sock, channel: IncomingChannel, at: Destination)
     let mut connections = FuturesUnordered::new();
     while let Some(arrived) = next(&listener, &mut channel, &mut connections).await {
         let Ok((tcp, from)) = arrived else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+            if pause(&mut channel, &mut connections).await {
+                continue;
+            }
+            break;
         };
         match sock.take_tunnel(peer) {
             Some(place) => connections.push(carry(link.clone(), tcp, local, from, place)),
@@ -80,6 +82,21 @@ async fn next(
         tokio::select! {
             arrived = listener.accept() => return Some(arrived),
             over = channel.recv() => if !matches!(over, Ok(Some(_))) { return None },
+            Some(()) = connections.next() => {}
+        }
+    }
+}
+
+/// Lets the connections there are go on for a while; false once the peer has enough.
+async fn pause(
+    channel: &mut Channel,
+    connections: &mut FuturesUnordered<impl Future<Output = ()>>,
+) -> bool {
+    let mut over = pin!(tokio::time::sleep(ACCEPT_PAUSE));
+    loop {
+        tokio::select! {
+            () = &mut over => return true,
+            more = channel.recv() => if !matches!(more, Ok(Some(_))) { return false },
             Some(()) = connections.next() => {}
         }
     }

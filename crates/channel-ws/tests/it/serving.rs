@@ -1,5 +1,6 @@
 //! Who is served, and who is not.
 
+use telehash_channel_ws::limits::MAX_SOCKETS_PER_PEER;
 use telehash_channel_ws::{
     IncomingWs, LinkWsExt as _, Message, OTHER_TYPE, WsError, WsRequest, WsRoutes,
 };
@@ -73,4 +74,19 @@ async fn the_other_name_of_the_type_is_served_too() {
     let echoed = channel.recv().await.unwrap().unwrap();
     assert_eq!(echoed.body, "hi");
     assert_eq!(echoed.head.unwrap().get("text"), Some(&true.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_peer_has_no_more_than_its_share() {
+    let pair = Pair::new(WsRoutes::new().path("/", echo)).await;
+    let mut open = Vec::new();
+    for _ in 0..MAX_SOCKETS_PER_PEER {
+        open.push(pair.link.ws("/").await.unwrap());
+    }
+    assert_eq!(refusal(pair.link.ws("/").await), "busy");
+    open.pop().unwrap().close(None).await.unwrap();
+    // Its place is free once its handler has returned.
+    while pair.link.ws("/").await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }

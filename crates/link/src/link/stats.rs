@@ -1,7 +1,7 @@
 //! Figures of a link.
 
 use super::Link;
-use crate::{LinkState, PipeStats};
+use crate::{ChannelId, ChannelStats, LinkState, PipeStats};
 
 /// Counters of a link since it was made, and its present figures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,5 +49,11 @@ impl Link {
             pipe: self.pipes.active().map(|slot| self.flow.pipe_stats(slot)),
             ..self.stats.clone()
         }
+    }
+
+    /// Figures of a channel; `None` once it is forgotten.
+    #[must_use]
+    pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
+        self.flow.channel_stats(id)
     }
 }

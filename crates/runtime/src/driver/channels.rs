@@ -31,8 +31,17 @@ pub(crate) struct ChannelSlot {
 /// Channels whose handles were dropped after their end: they deliver what was written.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
-    /// Oldest first.
-    channels: Vec<(ChannelId, Instant)>,
+    /// Whose time is up soonest first.
+    channels: Vec<Linger>,
+}
+
+/// A channel that stays to deliver what was written.
+#[derive(Debug)]
+struct Linger {
+    id: ChannelId,
+    until: Instant,
+    /// Bytes that were left to deliver when its time began.
+    buffered: usize,
 }
 
 impl ChannelSlot {
@@ -94,11 +103,11 @@ impl ChannelSlot {
 
 impl Lingering {
     pub(super) fn contains(&self, id: ChannelId) -> bool {
-        self.channels.iter().any(|(channel, _)| *channel == id)
+        self.channels.iter().any(|linger| linger.id == id)
     }
 
     pub(super) fn over(&mut self, id: ChannelId) {
-        self.channels.retain(|(channel, _)| *channel != id);
+        self.channels.retain(|linger| linger.id != id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -106,7 +115,7 @@ impl Lingering {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.channels.first().map(|(_, until)| *until)
+        self.channels.first().map(|linger| linger.until)
     }
 }
 
@@ -273,7 +282,7 @@ impl Core {
         } else if slot.undecided {
             self.link.refuse(now, id, "refused");
         } else if slot.ended {
-            self.lingering.channels.push((id, now + LINGER_TIMEOUT));
+            self.linger(now, id);
             self.discard(now, id);
         } else {
             self.link.fail(now, id, "dropped");
@@ -285,12 +294,30 @@ impl Core {
         while let Ok(Some(_)) = self.link.read(now, id) {}
     }
 
+    fn linger(&mut self, now: Instant, id: ChannelId) {
+        self.lingering.channels.push(Linger {
+            id,
+            until: now + LINGER_TIMEOUT,
+            buffered: self.left_to_deliver(id),
+        });
+    }
+
+    fn left_to_deliver(&self, id: ChannelId) -> usize {
+        let stats = self.link.channel_stats(id);
+        stats.map_or(0, |stats| stats.buffered)
+    }
+
+    /// Fails the channels that delivered nothing in their time; the others get as much again.
     pub(super) fn expire_lingering(&mut self, now: Instant) {
-        while let Some((id, until)) = self.lingering.channels.first().copied()
-            && until <= now
+        while let Some(first) = self.lingering.channels.first()
+            && first.until <= now
         {
-            self.lingering.channels.remove(0);
-            self.link.fail(now, id, "timeout");
+            let Linger { id, buffered, .. } = self.lingering.channels.remove(0);
+            if self.left_to_deliver(id) < buffered {
+                self.linger(now, id);
+            } else {
+                self.link.fail(now, id, "timeout");
+            }
         }
     }
 
@@ -306,7 +333,7 @@ impl Core {
             .iter()
             .filter(|(_, slot)| slot.outcome.is_none());
         let mut failing: Vec<ChannelId> = open.map(|(id, _)| *id).collect();
-        failing.extend(self.lingering.channels.drain(..).map(|(id, _)| id));
+        failing.extend(self.lingering.channels.drain(..).map(|linger| linger.id));
         for id in failing {
             self.link.fail(now, id, error);
         }

@@ -1,26 +1,28 @@
-//! How many tunnels each peer has here.
+//! How many of something each peer has here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telehash_hashname::Hashname;
 
-/// Counts by peer; peers without any are not in it.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
+/// Counts by peer, for handlers that bound what each peer may have at once. Clones count together;
+/// peers without any are not remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
     taken: Arc<Mutex<HashMap<Hashname, usize>>>,
 }
 
-/// One of them, until it is dropped.
+/// One of [`Places`], until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     taken: Arc<Mutex<HashMap<Hashname, usize>>>,
     peer: Hashname,
 }
 
 impl Places {
     /// One more for this peer, unless it has as many as `limit`.
-    pub(crate) fn take(&self, peer: Hashname, limit: usize) -> Option<Place> {
+    #[must_use]
+    pub fn take(&self, peer: Hashname, limit: usize) -> Option<Place> {
         let mut taken = lock(&self.taken);
         let count = taken.entry(peer).or_default();
         if *count >= limit {
