@@ -362,6 +362,27 @@ fn web_sockets_reach_the_local_server_of_an_endpoint_from_its_own_pages_alone() 
 }
 
 #[test]
+fn one_web_socket_too_many_is_refused_and_makes_room_again() {
+    let site = Site::serving(World::new(), &echo_server());
+    let own = format!("http://bob.localhost:{}", site.port());
+    let mut open: Vec<_> = (0..256).map(|_| web_socket(&site, &own).unwrap()).collect();
+    let refused = web_socket(&site, &own).unwrap_err();
+    assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
+    let mut last = open.pop().unwrap();
+    last.close(None).unwrap();
+    // The proxy closes the connection when it has done with it.
+    while last.read().is_ok() {}
+    let again = || web_socket(&site, &own).ok();
+    assert!(
+        std::iter::repeat_with(again)
+            .take(100)
+            .flatten()
+            .next()
+            .is_some()
+    );
+}
+
+#[test]
 fn a_folder_takes_no_web_sockets() {
     let site = Site::new();
     let own = format!("http://bob.localhost:{}", site.port());

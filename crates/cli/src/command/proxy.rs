@@ -41,6 +41,6 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &Proxy, report: &mut R
     report.report(Record::Proxying { address }).await?;
     let (mesh, wait) = (endpoint.mesh.clone(), options.wait);
     let proxy = ForwardProxy::new(move |name| web::link(mesh.clone(), name, wait))
-        .with_upgrades(Arc::new(web::WebSockets));
+        .with_upgrades(Arc::new(web::WebSockets::new()));
     proxy.serve(listener).await.map_err(cannot)
 }
