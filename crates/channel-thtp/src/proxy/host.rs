@@ -19,7 +19,7 @@ pub(super) enum Destination {
 }
 
 /// Why a request is for nobody.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostError {
     /// 400: what it says of its host is missing, doubled, contradictory or malformed.
     Malformed(&'static str),

@@ -96,7 +96,8 @@ fn secured(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-fn status(status: StatusCode) -> Response<Body> {
+/// A response of nothing but its status.
+pub(super) fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::full(format!("{status}\n")));
     *response.status_mut() = status;
     response

@@ -20,7 +20,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// The list of a folder that is called `path` in the browser.
 pub(super) fn of(folder: &Path, path: &str) -> Response<Body> {
     let title = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let body = page(&title, names(folder), path != "/");
+    let body = page(&title, &names(folder), path != "/");
     let mut response = Response::new(Body::full(body));
     let headers = response.headers_mut();
     for (name, value) in [
@@ -50,7 +50,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn page(title: &str, names: Vec<String>, has_parent: bool) -> String {
+fn page(title: &str, names: &[String], has_parent: bool) -> String {
     let title = escape(title);
     let mut out = format!(
         "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n<h1>{title}</h1>\n<ul>\n"
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn names_are_never_markup() {
-        let page = page("/", vec!["<b>\"&".to_owned(), "a b/".to_owned()], false);
+        let page = page("/", &["<b>\"&".to_owned(), "a b/".to_owned()], false);
         assert!(
             page.contains("./%3Cb%3E%22%26\">&lt;b&gt;&quot;&amp;</a>"),
             "{page}"
@@ -96,10 +96,10 @@ mod tests {
 
     #[test]
     fn a_list_ends_at_the_limit_and_says_so() {
-        let names = |count: usize| (0..count).map(|name| name.to_string()).collect();
-        let whole = page("/", names(MAX_LISTED), false);
+        let names = |count: usize| -> Vec<_> { (0..count).map(|name| name.to_string()).collect() };
+        let whole = page("/", &names(MAX_LISTED), false);
         assert!(!whole.contains("more"), "{whole}");
-        let cut = page("/", names(MAX_LISTED + 1), false);
+        let cut = page("/", &names(MAX_LISTED + 1), false);
         assert_eq!(cut.matches("<li>").count(), MAX_LISTED);
         assert!(cut.contains("There are more."));
     }
