@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::spec::{Bind, HostPort, Rule};
 use self::way::Way;
-pub(crate) use self::way::failure;
+pub(crate) use self::way::{allowing, failure};
 use crate::args::Forward;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};

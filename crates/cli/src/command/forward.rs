@@ -4,7 +4,7 @@ use crate::access::Access;
 use crate::args::{Accept, Forward, Global, Listen, PipeEnd, Roads};
 use crate::command::pipe;
 use crate::endpoint::Listening;
-use crate::failure::Outcome;
+use crate::failure::{Code, Outcome};
 use crate::operation::Request;
 use crate::report::Report;
 use crate::target;
@@ -21,7 +21,11 @@ pub(crate) async fn run(global: &Global, mut options: Forward, report: &mut Repo
     }
     options.target = target::expand(&options.target)?;
     let access = Access::open(global, &Listening::dialing()).await?;
-    access.perform(Request::Forward(options), report).await
+    match access.perform(Request::Forward(options), report).await {
+        // There is no other way for it to end well.
+        Err(failure) if failure.code == Code::Interrupted => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// As a pipe that nobody told where to listen.

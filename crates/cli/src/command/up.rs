@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mesh::sock::{Denial, MeshSockExt as _, SockPolicy};
-use mesh::{DownReason, Events, LinkError, MeshEvent, Path};
+use mesh::sock::{AllowRule, BindRule, Denial, MeshSockExt as _, SockPolicy};
+use mesh::{DownReason, Events, LinkError, Mesh, MeshEvent, Path};
 use tokio::sync::mpsc;
 
 use crate::access::place;
@@ -30,7 +30,8 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global.look_ups()).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
-        let mut denials = serve_tunnels(&endpoint, &options);
+        let (connect, bind) = (&options.allow_connect, &options.allow_bind);
+        let mut denials = serve_tunnels(&endpoint.mesh, connect, bind);
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {
@@ -81,18 +82,15 @@ impl Drop for AbortOnDrop {
 }
 
 /// Makes tunnels for peers as far as the rules let them; what is denied comes out.
-fn serve_tunnels(endpoint: &Endpoint, options: &Up) -> mpsc::Receiver<Denial> {
+fn serve_tunnels(mesh: &Mesh, connect: &[AllowRule], bind: &[BindRule]) -> mpsc::Receiver<Denial> {
     let (told, denials) = mpsc::channel(DENIAL_CAPACITY);
     let policy = SockPolicy::new().on_denied(move |denial| {
         // The log has it anyway.
         let _ = told.try_send(denial.clone());
     });
-    let connect = options.allow_connect.iter().cloned();
-    let policy = connect.fold(policy, SockPolicy::allow);
-    let bind = options.allow_bind.iter().cloned();
-    endpoint
-        .mesh
-        .serve_sock(bind.fold(policy, SockPolicy::allow_bind));
+    let policy = connect.iter().cloned().fold(policy, SockPolicy::allow);
+    let policy = bind.iter().cloned().fold(policy, SockPolicy::allow_bind);
+    mesh.serve_sock(policy);
     denials
 }
 
@@ -228,5 +226,36 @@ fn bare(hashname: String, state: &str) -> LinkRecord {
         moves: 0,
         doubts: 0,
         paths: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mesh::sock::LinkSockExt as _;
+    use mesh::transport::memory::MemoryNetwork;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn denied_tunnels_that_nobody_reports_are_kept_up_to_the_limit() {
+        let network = MemoryNetwork::new(1);
+        let builder = Mesh::builder().accept(mesh::Accept::All);
+        let server = builder.transport(network.endpoint()).build().await.unwrap();
+        let mut denials = serve_tunnels(&server, &["127.0.0.1:1".parse().unwrap()], &[]);
+        let client = Mesh::builder().transport(network.endpoint());
+        let client = client.build().await.unwrap();
+        let link = client.link(server.local_link_json()).await.unwrap();
+        link.wait_up(Duration::from_secs(60)).await.unwrap();
+        for port in 2..DENIAL_CAPACITY + 3 {
+            let to = format!("127.0.0.1:{port}").parse().unwrap();
+            link.connect(to).await.unwrap_err();
+        }
+        for port in 2..DENIAL_CAPACITY + 2 {
+            let denial = denials.try_recv().unwrap();
+            assert_eq!(denial.destination.to_string(), format!("127.0.0.1:{port}"));
+        }
+        denials.try_recv().unwrap_err();
     }
 }

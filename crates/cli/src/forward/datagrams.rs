@@ -155,6 +155,7 @@ async fn flow(
 mod tests {
     use std::future::pending;
 
+    use super::super::way::tests::way;
     use super::*;
 
     fn from(port: usize) -> SocketAddr {
@@ -176,6 +177,31 @@ mod tests {
         assert!(ended.as_ref().unwrap_err().is_cancelled());
         flows.forget(ended);
         assert_eq!(flows.table.len(), MAX_FLOWS, "it is gone only once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flow_ends_once_it_was_quiet_for_long_and_what_moves_keeps_it() {
+        let (news, _told) = mpsc::channel(1);
+        let (way, _ends) = way(news).await;
+        let (program, place) = (bound().await, bound().await);
+        let socket = Arc::new(bound().await);
+        let to = place.local_addr().unwrap().to_string().parse().unwrap();
+        let (queue, datagrams) = mpsc::channel(FLOW_CAPACITY);
+        let from = program.local_addr().unwrap();
+        let running = tokio::spawn(flow(socket, from, to, way, datagrams));
+        let begun = Instant::now();
+        sleep(FLOW_IDLE * 3 / 4).await;
+        queue.send(Bytes::from_static(b"x")).await.unwrap();
+        running.await.unwrap();
+        let lived = begun.elapsed();
+        assert!(
+            lived >= FLOW_IDLE * 7 / 4 && lived < FLOW_IDLE * 2,
+            "{lived:?}"
+        );
+    }
+
+    async fn bound() -> UdpSocket {
+        UdpSocket::bind("127.0.0.1:0").await.unwrap()
     }
 
     #[tokio::test]

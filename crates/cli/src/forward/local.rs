@@ -114,12 +114,12 @@ mod tests {
     async fn one_connection_more_than_the_limit_waits_until_another_one_ends() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let (begun, mut beginnings) = mpsc::unbounded_channel();
+        let (begun, mut beginnings) = mpsc::channel(MAX_CONNECTIONS + 1);
         let may_end = Arc::new(Semaphore::new(0));
         let serving = serve(&listener, |_client| {
             let (begun, may_end) = (begun.clone(), may_end.clone());
             async move {
-                begun.send(()).unwrap();
+                begun.send(()).await.unwrap();
                 may_end.acquire().await.unwrap().forget();
             }
         });

@@ -1,27 +1,52 @@
 //! Listeners of the peer, whose connections go to a destination of ours.
 
+use std::time::Duration;
+
 use mesh::prelude::*;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::local::MAX_CONNECTIONS;
 use super::spec::{HostPort, Rule};
 use super::way::Way;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure, Outcome};
 use crate::record::Record;
 
+/// How long to wait before the peer is asked again for what it gave up.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// `-R`: what comes there goes to one place here. After an outage of the link the peer is asked again.
-pub(super) async fn forward(mut rule: Rule, way: Way) -> Failure {
+pub(super) async fn forward(rule: Rule, way: Way) -> Failure {
+    let mut listener = match way.bind(&rule.bind).await {
+        Ok(listener) => listener,
+        Err(failure) => return failure,
+    };
     loop {
-        let listener = match way.bind(&rule.bind).await {
-            Ok(listener) => listener,
-            Err(failure) => return failure,
-        };
-        // Whoever was told the port should find it again.
-        rule.bind.port = listener.local().port();
         way.listening("remote", &listener.local(), Some(&rule.to))
             .await;
         serve(listener, &rule.to, &way).await;
+        listener = match bind_again(&rule, &way).await {
+            Ok(listener) => listener,
+            Err(failure) => return failure,
+        };
+    }
+}
+
+/// The same once more. A peer that did not notice the outage has not let go of the port yet.
+async fn bind_again(rule: &Rule, way: &Way) -> Outcome<SockListener> {
+    let mut told = false;
+    loop {
+        sleep(AGAIN).await;
+        match way.bind(&rule.bind).await {
+            Err(failure) if failure.code == Code::Failed => {
+                if !std::mem::replace(&mut told, true) {
+                    let message = format!("{failure}; trying again");
+                    way.tell(Record::Warning { message }).await;
+                }
+            }
+            bound => return bound,
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use super::spec::{Bind, HostPort};
 use crate::failure::{Code, Failure, Outcome};
 use crate::record::Record;
 
+/// How long whoever needs the link for ever waits for it before it waits again.
+const ONE_WAIT: Duration = Duration::from_secs(3600);
+
 /// The way to the peer, for one listener.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
@@ -65,12 +68,13 @@ impl Way {
     pub(super) async fn bind(&self, bind: &Bind) -> Outcome<SockListener> {
         let at = bind.destination().map_err(Failure::usage)?;
         loop {
-            match self.up().await {
+            match self.link.wait_up(ONE_WAIT).await {
                 Err(error) if self.link.is_closed() => return Err(Failure::unreachable(error)),
                 Err(_) => continue,
                 Ok(()) => {}
             }
             match self.link.bind(at.clone()).await {
+                // It fell at this moment.
                 Err(SockError::Open(OpenError::Down(_))) if !self.link.is_closed() => {}
                 Err(error) => return Err(failure(self.link.hashname(), bind, true, &error)),
                 Ok(listener) => return Ok(listener),
@@ -134,20 +138,38 @@ pub(crate) fn failure(
     bind: bool,
     error: &SockError,
 ) -> Failure {
-    let (peer, flag) = (peer.short(), if bind { "bind" } else { "connect" });
+    let peer = peer.short();
+    let hint = || format!("there, run `{}`", allowing(bind, &what.to_string()));
     match error {
         SockError::Denied => {
             let verb = if bind { "listen at" } else { "connect to" };
             let sentence = format!("{peer} does not allow us to {verb} {what}");
-            Failure::new(Code::Refused, sentence)
-                .hint(format_args!("there, run `mesh up --allow-{flag} …`"))
+            Failure::new(Code::Refused, sentence).hint(hint())
         }
-        SockError::Unsupported => Failure::new(Code::Refused, format!("{peer} makes no tunnels"))
-            .hint(format_args!("there, run `mesh up --allow-{flag} …`")),
+        SockError::Unsupported => {
+            Failure::new(Code::Refused, format!("{peer} makes no tunnels")).hint(hint())
+        }
         SockError::Usage(_) => Failure::usage(error),
+        SockError::TooLarge { .. } => {
+            Failure::failed(format_args!("a datagram for {what} was lost: {error}"))
+        }
         error if bind => Failure::failed(format_args!("{peer} does not listen at {what}: {error}")),
         error => Failure::unreachable(format_args!("no connection to {what} at {peer}: {error}")),
     }
+}
+
+/// What whoever runs the other side types to allow this, and nothing more. A name allows no private address, so that
+/// one is to be given as its address.
+pub(crate) fn allowing(bind: bool, destination: &str) -> String {
+    if !bind {
+        return format!("mesh up --allow-connect {destination}");
+    }
+    // A port alone is one of loopback, where no address is asked for.
+    let of_loopback = ["*:", "localhost:", "127.0.0.1:"];
+    let port = of_loopback
+        .iter()
+        .find_map(|at| destination.strip_prefix(at));
+    format!("mesh up --allow-bind {}", port.unwrap_or(destination))
 }
 
 fn reply(error: &SockError) -> Reply {
@@ -185,5 +207,46 @@ pub(super) fn in_use(bind: &Bind, kind: &str, error: &io::Error) -> Failure {
             failure.hint("stop the program that does, or choose another port; 0 is any free one")
         }
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use mesh::sock::{MeshSockExt as _, SockPolicy};
+    use mesh::transport::memory::MemoryNetwork;
+
+    use super::*;
+
+    /// The way to an endpoint that allows what is on this host; whoever holds the rest keeps both up.
+    pub(crate) async fn way(news: mpsc::Sender<Record>) -> (Way, [Mesh; 2]) {
+        let network = MemoryNetwork::new(1);
+        let server = Mesh::builder()
+            .transport(network.endpoint())
+            .accept(Accept::All);
+        let server = server.build().await.unwrap();
+        server.serve_sock(SockPolicy::new().allow("127.0.0.0/8".parse().unwrap()));
+        let client = Mesh::builder().transport(network.endpoint());
+        let client = client.build().await.unwrap();
+        let link = client.link(server.local_link_json()).await.unwrap();
+        let wait = Duration::from_secs(60);
+        link.wait_up(wait).await.unwrap();
+        (Way::new(link, wait, news), [server, client])
+    }
+
+    #[tokio::test]
+    async fn listeners_wait_while_nobody_reports_what_they_tell() {
+        let (news, mut told) = mpsc::channel(crate::forward::NEWS_CAPACITY);
+        let (way, _ends) = way(news).await;
+        let record = || Record::Warning {
+            message: String::new(),
+        };
+        for _ in 0..crate::forward::NEWS_CAPACITY {
+            way.tell(record()).await;
+        }
+        let mut one_more = std::pin::pin!(way.tell(record()));
+        let cx = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(one_more.as_mut().poll(cx).is_pending());
+        told.recv().await.unwrap();
+        one_more.await;
     }
 }

@@ -6,6 +6,7 @@ use mesh::Path;
 use serde_json::Value;
 
 use super::{PingSummary, Record, UriRecord, short, show_path};
+use crate::forward::allowing;
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,14 +117,12 @@ impl fmt::Display for Record {
                 destination,
                 bind,
             } => {
-                let (verb, flag) = match bind {
-                    true => ("listen at", "bind"),
-                    false => ("connect to", "connect"),
-                };
+                let verb = if *bind { "listen at" } else { "connect to" };
                 write!(
                     f,
-                    "denied {} to {verb} {destination}; to allow it: mesh up --allow-{flag} {destination}",
-                    short(hashname)
+                    "denied {} to {verb} {destination}; to allow it: {}",
+                    short(hashname),
+                    allowing(*bind, destination)
                 )
             }
             Self::Progress { done, total } => write!(f, "{done} of {total}"),
@@ -225,6 +224,8 @@ impl fmt::Display for UriRecord {
 
 #[cfg(test)]
 mod tests {
+    use mesh::sock::{AllowRule, BindRule};
+
     use super::*;
     use crate::record::RttSummary;
 
@@ -241,6 +242,30 @@ mod tests {
         let (found, seconds) = (0, 2.5);
         let nobody = Record::Discovered { found, seconds }.to_string();
         assert!(nobody.contains("2.5 s; on the other machine"), "{nobody}");
+    }
+
+    #[test]
+    fn a_denied_tunnel_names_the_rule_that_would_allow_it_and_no_more() {
+        for (bind, destination, rule) in [
+            (false, "db.example:5432", "--allow-connect db.example:5432"),
+            (false, "[::1]:22", "--allow-connect [::1]:22"),
+            (true, "*:8080", "--allow-bind 8080"),
+            (true, "localhost:8080", "--allow-bind 8080"),
+            (true, "0.0.0.0:8080", "--allow-bind 0.0.0.0:8080"),
+        ] {
+            let denied = Record::TunnelDenied {
+                hashname: "5vq2abcdef".into(),
+                destination: destination.into(),
+                bind,
+            };
+            let text = denied.to_string();
+            assert!(text.contains(destination) && text.ends_with(rule), "{text}");
+            let (_, rule) = rule.split_once(' ').unwrap();
+            match bind {
+                true => assert!(rule.parse::<BindRule>().is_ok()),
+                false => assert!(rule.parse::<AllowRule>().is_ok()),
+            }
+        }
     }
 
     #[test]
