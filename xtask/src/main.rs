@@ -45,7 +45,13 @@ enum Command {
     /// The plain tests and those that are ignored for their length, optimised
     Long,
     /// Link with the JavaScript implementation, both ways, and print the matrix
-    Interop,
+    Interop {
+        /// Parts of it: links, lan, routed, sock, thtp; all when none is named
+        parts: Vec<String>,
+        /// With the programs that the plain tests build, which costs nothing after them
+        #[arg(long)]
+        tested_build: bool,
+    },
     /// The `mesh` program against itself: a demo, files, a lossy network, bad input
     EndToEnd {
         /// Bytes of the file that is piped through
@@ -108,7 +114,15 @@ fn main() -> Result<()> {
         Command::Ci => ci::run(),
         Command::Test => suites::test(),
         Command::Long => suites::long(),
-        Command::Interop => interop::run(),
+        Command::Interop {
+            parts,
+            tested_build,
+        } => {
+            if tested_build {
+                shell::use_tested_build();
+            }
+            interop::run(&parts)
+        }
         Command::EndToEnd { bytes } => endtoend::run(bytes),
         Command::Roads { scenarios, inside } if inside.is_set() => {
             roads::ROADS.inside(&inside, &scenarios)
