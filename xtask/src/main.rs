@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod endtoend;
 mod fuzz;
+mod hops;
 mod interop;
 mod leakage;
 mod libraries;
@@ -82,6 +83,8 @@ enum Command {
     },
     /// Micro-benchmarks of codec and crypto, as one table
     Bench,
+    /// Requests/s through the mesh beside two nginx hops with TLS between them; a minute on a quiet machine
+    Hops,
     /// Whether secrets show in the time that the cipher sets take (dudect), optimised; a minute
     Leakage,
     /// Licences, bans and sources of all dependencies
@@ -134,6 +137,10 @@ fn main() -> Result<()> {
         Command::Nat { scenarios, .. } => roads::NAT.run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Bench => bench::run(),
+        Command::Hops => {
+            println!("{}", hops::run()?);
+            Ok(())
+        }
         Command::Leakage => leakage::run(),
         Command::Deny { advisories } => deny::run(advisories),
         Command::Arrows => arrows::run(),
