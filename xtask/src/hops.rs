@@ -36,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Measures and prints; what the mesh reaches is an error if it is below its share.
 pub(crate) fn run() -> Result<String> {
-    ensure!(shell::exists("openssl"), "openssl is not installed");
+    ensure!(shell::starts("openssl"), "openssl is not installed");
     let program = shell::mesh_program()?;
     let folder = tempfile::tempdir()?;
     let backend = nginx::backend(folder.path())?;

@@ -59,8 +59,10 @@ async fn main() -> Result<(), HandlerError> {
 
 /// Lets everybody reach this machine until standard input ends.
 async fn serve(builder: mesh::Builder, file: &str) -> Result<(), HandlerError> {
+    // Port 0 is any that is free.
     let policy = SockPolicy::new()
         .allow("127.0.0.0/8".parse()?)
+        .allow_bind("0".parse()?)
         .allow_bind("1024-65535".parse()?);
     let mesh = builder
         .accept(Accept::All)
