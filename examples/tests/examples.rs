@@ -88,3 +88,70 @@ fn a_channel_type_that_nobody_knows_is_refused() {
     assert_eq!(printed, "refused: unknown type\n");
     server.stop();
 }
+
+/// A program that serves, and the file with its link JSON.
+struct Served {
+    program: &'static str,
+    child: Child,
+    file: tempfile::NamedTempFile,
+}
+
+impl Served {
+    fn start(program: &'static str) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut child = Command::new(program)
+            .arg("serve")
+            .arg(file.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        Self {
+            program,
+            child,
+            file,
+        }
+    }
+
+    /// What the same program prints that does this with it.
+    fn asked(&self, command: &str, args: &[&str]) -> String {
+        let file = self.file.path().to_str().unwrap();
+        printed(self.program, &[&[command, file], args].concat())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It ends with its standard input, too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn tunnels_lead_to_an_echo_and_back_from_a_port() {
+    let served = Served::start(env!("CARGO_BIN_EXE_tunnels"));
+    let echo = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = echo.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (from, _) = echo.accept().unwrap();
+        std::io::copy(&mut &from, &mut &from).unwrap();
+    });
+    assert_eq!(
+        served.asked("connect", &[&port.to_string()]),
+        "40000 bytes\n"
+    );
+    assert_eq!(served.asked("bind", &[]), "bound\n");
+    assert_eq!(served.asked("accept", &[]), "40000 bytes\n");
+}
+
+#[test]
+fn requests_are_answered_over_a_link() {
+    let served = Served::start(env!("CARGO_BIN_EXE_requests"));
+    assert_eq!(served.asked("get", &["/numbers/3"]), "0\n1\n2\n");
+    assert_eq!(served.asked("post", &["/echo", "again"]), "again");
+}

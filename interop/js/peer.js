@@ -42,10 +42,12 @@ const telehash = require('telehash/lib/mesh.js');
 telehash.log({ error: console.error, warn() {}, info() {}, debug() {} });
 
 const sock = require('./sock.js');
+const thtp = require('./thtp.js');
 const EXTENSIONS = {
-  sock: sock.extension,
   path: require('telehash/ext/path.js'),
   stream: require('telehash/ext/stream.js'),
+  sock: sock.extension,
+  thtp: thtp.extension,
 };
 /** As a router, or through one. */
 const ROUTING = { peer: require('telehash/ext/peer.js') };
@@ -124,6 +126,7 @@ async function listen(options) {
   if (options.route) mesh.router(true);
   if (options.via) await useRouter(mesh, options.via, Number(options.timeout));
   mesh.stream((link, open, accept) => echo(link, accept()));
+  thtp.serve(mesh);
   const tunnels = await sock.serve(mesh);
   const link = linkJson(mesh, options.transport);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
@@ -238,8 +241,9 @@ function within(ms, what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-function tried(test, link, mesh, options) {
-  if (sock.tests[test]) return sock.tests[test](link, mesh, pattern(Number(options.bytes)));
+function tried(test, link, options) {
+  if (sock.tests[test]) return sock.tests[test](link, pattern(Number(options.bytes)));
+  if (thtp.tests[test]) return thtp.tests[test](link);
   if (!TESTS[test]) throw new Error('there is no such test');
   return TESTS[test](link, options);
 }
@@ -261,7 +265,7 @@ async function dial(options) {
   let failed = false;
   for (const test of options.tests.split(',')) {
     try {
-      const info = await within(timeout, test, tried(test, link, mesh, options));
+      const info = await within(timeout, test, tried(test, link, options));
       say({ event: 'result', test, ok: true, info });
     } catch (error) {
       failed = true;

@@ -43,32 +43,43 @@ function echoed(stream, body) {
 /** Tests for `dial`; `body` is what to send. */
 const tests = {
   /** Through the other side to an echo here. */
-  async connect(link, mesh, body) {
+  async connect(link, body) {
     const port = await listen(net.createServer((tcp) => tcp.on('error', () => {}).pipe(tcp)));
-    const stream = link.connect({ ip: '127.0.0.1', port });
-    const done = echoed(stream, body);
-    stream.write(body);
-    const info = await done;
-    stream.end();
-    return info;
+    return exchanged(link.connect({ ip: '127.0.0.1', port }), body);
   },
 
-  /** A port of the other side, whose connections are echoed here. */
-  async bind(link, mesh, body) {
-    const port = await freePort();
-    link.server({ port, type: 'TCP' }, (open, accept) => {
-      const stream = accept();
-      stream.on('data', (data) => stream.write(Buffer.from(data)));
-      stream.on('error', () => {});
-    });
-    const tcp = await connected(port);
-    const done = echoed(tcp, body);
-    tcp.write(body);
-    const info = await done;
-    tcp.end();
-    return info;
+  /** A port of the other side. */
+  async bind(link) {
+    const port = await bound(link);
+    (await connected(port)).destroy();
+    return { port };
+  },
+
+  /** What connects to such a port is echoed here. */
+  async accept(link, body) {
+    return exchanged(await connected(await bound(link)), body);
   },
 };
+
+/** Has `stream` echo `body`, and ends it. */
+async function exchanged(stream, body) {
+  const done = echoed(stream, body);
+  stream.write(body);
+  const info = await done;
+  stream.end();
+  return info;
+}
+
+/** A port of the other side, whose connections are echoed here. */
+async function bound(link) {
+  const port = await freePort();
+  link.server({ port, type: 'TCP' }, (open, accept) => {
+    const stream = accept();
+    stream.on('data', (data) => stream.write(Buffer.from(data)));
+    stream.on('error', () => {});
+  });
+  return port;
+}
 
 /** The library does not tell when the port is bound. */
 async function connected(port) {

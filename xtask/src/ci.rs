@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     report.step("outside", outside::run);
     report.step("fuzz", || fuzz::run(&[], FUZZ_SECONDS));
     report.step("vectors", vectors::check);
-    report.step("interop", interop::run);
+    report.step("interop", || interop::run(&[]));
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
     roads::ROADS.steps(&mut report);
     roads::NAT.steps(&mut report);

@@ -1,17 +1,18 @@
 //! Live interoperability with other implementations: every pair of (who dials, transport, cipher set, what), each
 //! tried or skipped with its reason. A required row that is skipped or fails is an error.
 
+mod channels;
 mod lan;
 mod ours;
 mod routed;
 mod table;
 mod theirs;
-mod tunnels;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::endtoend::mesh;
 use crate::shell::{self, root};
+use channels::{SOCK, THTP};
 use table::{Dialer, Outcome, Row, Table};
 
 /// Bytes that are echoed over a stream.
@@ -112,22 +113,52 @@ impl Case {
     }
 }
 
-/// Runs the matrix and prints it.
-pub(crate) fn run() -> Result<()> {
-    let mut table = Table::new(planned());
+/// A part of the matrix: its name, its rows, and how they are filled.
+type Part = (&'static str, fn() -> Vec<Row>, fn(&Programs, &mut Table));
+
+const PARTS: [Part; 5] = [
+    ("links", link_rows, links),
+    ("lan", || lan::rows().into(), lan::discover),
+    ("routed", routed::rows, routed::route),
+    (
+        "sock",
+        || SOCK.rows().collect(),
+        |programs, table| SOCK.run(programs, table),
+    ),
+    (
+        "thtp",
+        || THTP.rows().collect(),
+        |programs, table| THTP.run(programs, table),
+    ),
+];
+
+/// Runs the matrix, or the parts of it that are named, and prints it.
+pub(crate) fn run(named: &[String]) -> Result<()> {
+    let is_named = |name: &str| named.is_empty() || named.iter().any(|part| part == name);
+    let parts = PARTS
+        .iter()
+        .filter(|(name, ..)| is_named(name))
+        .collect::<Vec<_>>();
+    ensure!(
+        !parts.is_empty(),
+        "the parts are {}",
+        PARTS.map(|(name, ..)| name).join(", ")
+    );
+    let mut table = Table::new(parts.iter().flat_map(|(_, rows, _)| rows()).collect());
     match prepare() {
-        Ok(programs) => {
-            for case in &CASES {
-                theirs::dial_us(&programs, case, &mut table);
-                ours::dial_them(&programs, case, &mut table);
-            }
-            lan::discover(&programs, &mut table);
-            routed::route(&programs, &mut table);
-            tunnels::tunnel(&programs, &mut table);
-        }
+        Ok(programs) => parts
+            .iter()
+            .for_each(|(.., fill)| fill(&programs, &mut table)),
         Err(error) => table.skip_untried(&format!("{error:#}")),
     }
     table.finish()
+}
+
+fn links(programs: &Programs, table: &mut Table) {
+    for case in &CASES {
+        theirs::dial_us(programs, case, table);
+        ours::dial_them(programs, case, table);
+    }
 }
 
 /// What both directions need.
@@ -138,6 +169,8 @@ pub(crate) struct Programs {
     open_unknown: std::path::PathBuf,
     /// Our program that makes tunnels.
     tunnels: std::path::PathBuf,
+    /// Our program that makes and answers HTTP requests.
+    requests: std::path::PathBuf,
     /// Identities and link files.
     folder: tempfile::TempDir,
 }
@@ -152,12 +185,13 @@ fn prepare() -> Result<Programs> {
         mesh: shell::mesh_program()?,
         open_unknown: shell::build_program("telehash-examples", "open_unknown")?,
         tunnels: shell::build_program("telehash-examples", "tunnels")?,
+        requests: shell::build_program("telehash-examples", "requests")?,
         folder: tempfile::tempdir()?,
     })
 }
 
-/// Every row that there is to fill.
-fn planned() -> Vec<Row> {
+/// Every row of links between two.
+fn link_rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for dialer in [Dialer::Theirs, Dialer::Ours] {
         for case in &CASES {
@@ -177,9 +211,6 @@ fn planned() -> Vec<Row> {
             reason,
         ));
     }
-    rows.extend(lan::rows());
-    rows.extend(routed::rows());
-    rows.extend(tunnels::rows());
     rows
 }
 

@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod endtoend;
 mod fuzz;
+mod hops;
 mod interop;
 mod leakage;
 mod libraries;
@@ -45,7 +46,13 @@ enum Command {
     /// The plain tests and those that are ignored for their length, optimised
     Long,
     /// Link with the JavaScript implementation, both ways, and print the matrix
-    Interop,
+    Interop {
+        /// Parts of it: links, lan, routed, sock, thtp; all when none is named
+        parts: Vec<String>,
+        /// With the programs that the plain tests build, which costs nothing after them
+        #[arg(long)]
+        tested_build: bool,
+    },
     /// The `mesh` program against itself: a demo, files, a lossy network, bad input
     EndToEnd {
         /// Bytes of the file that is piped through
@@ -76,6 +83,8 @@ enum Command {
     },
     /// Micro-benchmarks of codec and crypto, as one table
     Bench,
+    /// Requests/s through the mesh beside two nginx hops with TLS between them; a minute on a quiet machine
+    Hops,
     /// Whether secrets show in the time that the cipher sets take (dudect), optimised; a minute
     Leakage,
     /// Licences, bans and sources of all dependencies
@@ -108,7 +117,15 @@ fn main() -> Result<()> {
         Command::Ci => ci::run(),
         Command::Test => suites::test(),
         Command::Long => suites::long(),
-        Command::Interop => interop::run(),
+        Command::Interop {
+            parts,
+            tested_build,
+        } => {
+            if tested_build {
+                shell::use_tested_build();
+            }
+            interop::run(&parts)
+        }
         Command::EndToEnd { bytes } => endtoend::run(bytes),
         Command::Roads { scenarios, inside } if inside.is_set() => {
             roads::ROADS.inside(&inside, &scenarios)
@@ -120,6 +137,10 @@ fn main() -> Result<()> {
         Command::Nat { scenarios, .. } => roads::NAT.run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Bench => bench::run(),
+        Command::Hops => {
+            println!("{}", hops::run()?);
+            Ok(())
+        }
         Command::Leakage => leakage::run(),
         Command::Deny { advisories } => deny::run(advisories),
         Command::Arrows => arrows::run(),

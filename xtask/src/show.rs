@@ -1,5 +1,6 @@
 //! The proofs of a milestone, each with its figure.
 
+mod programs;
 mod roads;
 mod routers;
 mod sets;
@@ -18,10 +19,11 @@ pub(crate) fn run(number: u32, only: Option<String>) -> Result<()> {
         3 => sets::steps(&mut report),
         4 => roads::steps(&mut report),
         5 => routers::steps(&mut report),
+        6 => programs::steps(&mut report),
         _ => {
             bail!(
                 "no proofs are written down for {number}; there are those of 2, the first slice, 3, \
-                 the cipher sets, 4, the roads, and 5, the routers"
+                 the cipher sets, 4, the roads, 5, the routers, and 6, the channels for programs"
             )
         }
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! cargo run -p telehash-examples --bin tunnels -- serve link.json           # writes its link JSON there
 //! cargo run -p telehash-examples --bin tunnels -- connect link.json 8080    # to an echo at the other end
-//! cargo run -p telehash-examples --bin tunnels -- bind link.json            # a port there, echoed here
+//! cargo run -p telehash-examples --bin tunnels -- bind link.json            # a port there
+//! cargo run -p telehash-examples --bin tunnels -- accept link.json          # whoever connects to it finds an echo here
 //! ```
 //!
 //! The interoperability matrix runs this against other implementations.
@@ -27,7 +28,7 @@ async fn main() -> Result<(), HandlerError> {
     let mut next = || {
         arguments
             .next()
-            .ok_or("usage: serve|connect|bind FILE [PORT]")
+            .ok_or("usage: serve|connect|bind|accept FILE [PORT]")
     };
     let (command, file) = (next()?, next()?);
     let builder = mesh::builder().udp("127.0.0.1:0".parse()?);
@@ -37,23 +38,31 @@ async fn main() -> Result<(), HandlerError> {
     let mesh = builder.build().await?;
     let link = mesh.link(std::fs::read_to_string(file)?).await?;
     link.wait_up(PATIENCE).await?;
-    match command.as_str() {
+    let done = match command.as_str() {
         "connect" => {
             let echo = Destination::new("127.0.0.1", next()?.parse()?)?;
-            let tunnel = link.connect(echo).await?;
-            tokio::time::timeout(PATIENCE, echoed(tunnel)).await??;
+            tokio::time::timeout(PATIENCE, connect(&link, echo)).await??
         }
-        _ => tokio::time::timeout(PATIENCE, bind(&link)).await??,
-    }
-    println!("{ECHOED} bytes");
+        "bind" => {
+            let bound = tokio::time::timeout(PATIENCE, link.bind(Destination::any(0))).await??;
+            match bound.local().port() {
+                0 => return Err("no port is bound".into()),
+                _ => "bound".to_owned(),
+            }
+        }
+        _ => tokio::time::timeout(PATIENCE, accept(&link)).await??,
+    };
+    println!("{done}");
     mesh.close().await;
     Ok(())
 }
 
 /// Lets everybody reach this machine until standard input ends.
 async fn serve(builder: mesh::Builder, file: &str) -> Result<(), HandlerError> {
+    // Port 0 is any that is free.
     let policy = SockPolicy::new()
         .allow("127.0.0.0/8".parse()?)
+        .allow_bind("0".parse()?)
         .allow_bind("1024-65535".parse()?);
     let mesh = builder
         .accept(Accept::All)
@@ -67,8 +76,13 @@ async fn serve(builder: mesh::Builder, file: &str) -> Result<(), HandlerError> {
     Ok(())
 }
 
+/// An echo is there.
+async fn connect(link: &Link, echo: Destination) -> Result<String, HandlerError> {
+    echoed(link.connect(echo).await?).await
+}
+
 /// Whoever connects there finds an echo here.
-async fn bind(link: &Link) -> Result<(), HandlerError> {
+async fn accept(link: &Link) -> Result<String, HandlerError> {
     let mut bound = link.bind(Destination::any(0)).await?;
     let port = bound.local().port();
     let accepts = async {
@@ -83,12 +97,12 @@ async fn bind(link: &Link) -> Result<(), HandlerError> {
         let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
         echoed(tcp).await
     };
-    tokio::try_join!(accepts, connects)?;
-    Ok(())
+    let (_tunnel, done) = tokio::try_join!(accepts, connects)?;
+    Ok(done)
 }
 
 /// Sends something and wants it back.
-async fn echoed(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), HandlerError> {
+async fn echoed(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<String, HandlerError> {
     let sent: Vec<u8> = (0..ECHOED).map(|at| (at ^ (at >> 8)) as u8).collect();
     stream.write_all(&sent).await?;
     let mut back = vec![0; ECHOED];
@@ -97,5 +111,5 @@ async fn echoed(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), H
         return Err("the echo differs from what was sent".into());
     }
     stream.shutdown().await?;
-    Ok(())
+    Ok(format!("{ECHOED} bytes"))
 }

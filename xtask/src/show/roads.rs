@@ -40,7 +40,7 @@ const PAIRS: [&str; 2] = ["tcp:libp2p=0.8", "quic:quinn=0.4"];
 /// Adds every proof.
 pub(super) fn steps(report: &mut Report) {
     tests::steps(report, &TESTS);
-    report.step("interop", interop::run);
+    report.step("interop", || interop::run(&[]));
     roads::ROADS.steps(report);
     report.step("beside other libraries", || peers::beside(&PAIRS));
     report.step("fuzz", || {

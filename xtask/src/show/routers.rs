@@ -29,7 +29,7 @@ const FUZZ_SECONDS: u64 = 20;
 /// Adds every proof.
 pub(super) fn steps(report: &mut Report) {
     tests::steps(report, &TESTS);
-    report.step("interop", interop::run);
+    report.step("interop", || interop::run(&[]));
     roads::NAT.steps(report);
     report.step("fuzz", || {
         fuzz::run(&TARGETS.map(str::to_owned), FUZZ_SECONDS)

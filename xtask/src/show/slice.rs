@@ -55,7 +55,7 @@ pub(super) fn steps(report: &mut Report) -> Result<()> {
     report.step(format!("loss and reordering, {what}"), || {
         endtoend::lossy(&program, &file)
     });
-    report.step("interop", interop::run);
+    report.step("interop", || interop::run(&[]));
     report.step("vectors", || all(&VECTORS));
     report.step("handshake model", || {
         passed("telehash-link", "handshake::tests::model")
