@@ -1,7 +1,7 @@
 //! The command line, as people type it.
 
-mod web;
 mod forward;
+mod web;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,8 +10,8 @@ use mesh::sock::{AllowRule, BindRule};
 use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::web::{Get, Proxy, Serve, Site};
 pub(crate) use self::forward::Forward;
+pub(crate) use self::web::{Get, Proxy, Serve, Site};
 use crate::command::id::parse_csid;
 use crate::endpoint::Listening;
 use crate::failure::{Failure, Outcome};

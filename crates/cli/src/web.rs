@@ -2,6 +2,7 @@
 
 mod folder;
 mod listing;
+mod sockets;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use mesh::thtp::proxy::NameError;
 use mesh::{Link, LinkError, Mesh, TargetError};
 
 pub(crate) use self::folder::Folder;
+pub(crate) use self::sockets::{WebSockets, to_server};
 
 /// The link of an endpoint whose name a browser asked for.
 pub(crate) async fn link(mesh: Mesh, name: String, wait: Duration) -> Result<Link, NameError> {
@@ -22,10 +24,7 @@ pub(crate) async fn link(mesh: Mesh, name: String, wait: Duration) -> Result<Lin
     let linked = mesh.link(alias.unwrap_or(name)).await;
     let link = linked.map_err(|error| match error {
         LinkError::Target(TargetError::Name(error)) => NameError::Unknown(error.to_string()),
-        LinkError::KeysUnknown(_) | LinkError::NoPath { .. } | LinkError::NotFound { .. } => {
-            NameError::Unreachable(error.to_string())
-        }
-        error => NameError::Failed(error.to_string()),
+        error => NameError::Unreachable(error.to_string()),
     })?;
     match link.wait_up(wait).await {
         Ok(()) => Ok(link),

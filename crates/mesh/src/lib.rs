@@ -55,6 +55,7 @@
 //! | `thtp-proxy` | no | HTTP proxies: to a local web server, and for browsers |
 //! | `thtp` | yes | the thtp channel: HTTP over a link |
 //! | `ws` | yes | the ws channel: WebSockets over a link |
+//! | `ws-gateway` | no | between WebSockets over a link and those of local programs and servers |
 //! | `dns`, `webfinger`, `jwks` | no | looking up whose a domain is, in these ways, in the order `webfinger`, `dns`, `jwks`; `BuilderLookUpExt` says to |
 //! | `cs1a`, `cs1c`, `cs2a`, `cs3a`, `cs42` | yes | the cipher sets of these numbers |
 

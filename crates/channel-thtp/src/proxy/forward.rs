@@ -37,7 +37,7 @@ pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// - Headers by which servers learn from their proxies who asks are removed from requests.
 ///
 /// Requests that are not unambiguous HTTP/1 get 400, too large heads 431. A name that nobody has gets
-/// 404, a peer that serves nothing or breaks off 502, one that does not answer 504.
+/// 404, a peer that is away, serves nothing or breaks off 502, one that takes too long 504.
 pub struct ForwardProxy {
     forward: Forward,
 }
@@ -74,6 +74,13 @@ impl ForwardProxy {
     /// The listener has no address.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         connection::serve(listener, self.forward).await
+    }
+}
+
+#[cfg(test)]
+impl ForwardProxy {
+    pub(super) fn into_forward(self) -> Forward {
+        self.forward
     }
 }
 
@@ -184,6 +191,11 @@ async fn relay(
         .await;
     match response {
         Some(Ok(response)) => Ok(response),
+        // Chunks that are none, or a client that stopped: it is not the endpoint's fault.
+        Some(Err(_)) if progress.has_failed() => Err((
+            StatusCode::BAD_REQUEST,
+            "The body of the request is broken.".to_owned(),
+        )),
         Some(Err(error)) => Err(failed(&error)),
         None => Err((
             StatusCode::GATEWAY_TIMEOUT,
@@ -209,8 +221,7 @@ fn refused(error: HostError) -> (StatusCode, String) {
 fn nobody(error: NameError) -> (StatusCode, String) {
     match error {
         NameError::Unknown(text) => (StatusCode::NOT_FOUND, text),
-        NameError::Unreachable(text) => (StatusCode::GATEWAY_TIMEOUT, text),
-        NameError::Failed(text) => (StatusCode::BAD_GATEWAY, text),
+        NameError::Unreachable(text) => (StatusCode::BAD_GATEWAY, text),
     }
 }
 
@@ -218,8 +229,43 @@ fn failed(error: &ThtpError) -> (StatusCode, String) {
     let status = match error {
         ThtpError::Request(HeadError::TooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         ThtpError::Request(_) => StatusCode::BAD_REQUEST,
-        ThtpError::Open(telehash_runtime::OpenError::Down(_)) => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
     (status, format!("No response: {error}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use telehash_runtime::{Accept, Mesh};
+    use telehash_transport::memory::MemoryNetwork;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::BuilderThtpExt as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_takes_too_long_is_a_gateway_timeout() {
+        let network = MemoryNetwork::new(1);
+        let never = Router::new().fallback(async || std::future::pending::<()>().await);
+        let server = Mesh::builder().transport(network.endpoint());
+        let server = server.accept(Accept::All).serve_thtp(never);
+        let server = server.build().await.unwrap();
+        let client = Mesh::builder().transport(network.endpoint());
+        let client = client.build().await.unwrap();
+        let link = client.link(server.local_link_json()).await.unwrap();
+        link.wait_up(RESPONSE_TIMEOUT).await.unwrap();
+        let proxy = ForwardProxy::new(move |_| std::future::ready(Ok(link.clone())));
+
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(connection::converse(far, 8042, Arc::new(proxy.forward)));
+        let start = Instant::now();
+        let asks = "GET / HTTP/1.1\r\nHost: bob.localhost\r\nConnection: close\r\n\r\n";
+        near.write_all(asks.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        near.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+        assert!(start.elapsed() >= RESPONSE_TIMEOUT);
+    }
 }

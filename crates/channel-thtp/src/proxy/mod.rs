@@ -46,12 +46,9 @@ pub enum NameError {
     /// Nobody is called that, or more than one: 404.
     #[error("{0}")]
     Unknown(String),
-    /// Whoever is called that does not answer: 504.
+    /// Whoever is called that is away, or it goes wrong otherwise: 502.
     #[error("{0}")]
     Unreachable(String),
-    /// Anything else: 502.
-    #[error("{0}")]
-    Failed(String),
 }
 
 /// Knows whose link a name stands for. Any function from a name to a future of a link will do.

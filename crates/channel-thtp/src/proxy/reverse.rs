@@ -201,7 +201,13 @@ impl Service<Request<Body>> for ReverseProxy {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use telehash_hashname::Hashname;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::sync::{Barrier, mpsc};
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -262,5 +268,89 @@ mod tests {
             proxy.relocate(&mut headers);
             assert_eq!(headers[LOCATION], to, "{from}");
         }
+    }
+
+    /// The status that the peer gets of a server there.
+    async fn status(address: std::net::SocketAddr) -> StatusCode {
+        let proxy = ReverseProxy::new(&format!("http://{address}")).unwrap();
+        proxy.pass(Request::new(Body::empty())).await.status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_answer_is_a_gateway_timeout() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let start = Instant::now();
+        let status = status(silent.local_addr().unwrap()).await;
+        assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(start.elapsed() >= BACKEND_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_accepts_no_connection_is_a_bad_gateway() {
+        let full = TcpSocket::new_v4().unwrap();
+        full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let full = full.listen(1).unwrap();
+        let address = full.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+            assert!(waiting.len() < 100, "it has room for all");
+        }
+        let start = Instant::now();
+        assert_eq!(status(address).await, StatusCode::BAD_GATEWAY);
+        let waited = start.elapsed();
+        assert!(waited >= BACKEND_CONNECT_TIMEOUT && waited < BACKEND_TIMEOUT);
+    }
+
+    /// Answers each of `count` requests when all have come. Tells of each connection, and of its end.
+    async fn answers_together(count: usize) -> (String, mpsc::Receiver<()>, mpsc::Receiver<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (opened, opens) = mpsc::channel(2 * count);
+        let (closed, closes) = mpsc::channel(2 * count);
+        let all = Arc::new(Barrier::new(count));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (all, closed) = (all.clone(), closed.clone());
+                opened.send(()).await.unwrap();
+                tokio::spawn(async move {
+                    let mut head = Vec::new();
+                    while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
+                        if head.ends_with(b"\r\n\r\n") {
+                            head.clear();
+                            all.wait().await;
+                            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                    }
+                    closed.send(()).await.unwrap();
+                });
+            }
+        });
+        (url, opens, closes)
+    }
+
+    #[tokio::test]
+    async fn as_many_idle_connections_are_kept_as_the_limit_and_no_more() {
+        let count = MAX_IDLE_BACKENDS + 1;
+        let (url, mut opens, mut closes) = answers_together(count).await;
+        let proxy = ReverseProxy::new(&url).unwrap();
+        let ask_at_once = async || {
+            let one = |_| proxy.clone().pass(Request::new(Body::empty()));
+            for response in futures::future::join_all((0..count).map(one)).await {
+                assert_eq!(response.status(), StatusCode::OK);
+            }
+        };
+        ask_at_once().await;
+        closes.recv().await.unwrap();
+        for _ in 0..count {
+            opens.try_recv().unwrap();
+        }
+        // All but one are used again.
+        ask_at_once().await;
+        opens.try_recv().unwrap();
+        opens.try_recv().unwrap_err();
+        closes.recv().await.unwrap();
+        closes.try_recv().unwrap_err();
     }
 }

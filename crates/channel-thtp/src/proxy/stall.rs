@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,13 +17,32 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 /// unread; then the connection is closed.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Counts the progress of a request's body.
+/// What becomes of a request's body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
+pub(super) struct Progress(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    frames: AtomicU64,
+    failed: AtomicBool,
+}
 
 impl Progress {
     fn made(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(&self) {
+        self.0.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether whoever sent it broke off, or sent what is none.
+    pub(super) fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::Relaxed)
+    }
+
+    fn frames(&self) -> u64 {
+        self.0.frames.load(Ordering::Relaxed)
     }
 
     /// The outcome of `work`, unless for so long there is neither that nor progress.
@@ -34,10 +53,10 @@ impl Progress {
     ) -> Option<T> {
         let mut work = pin!(work);
         loop {
-            let before = self.0.load(Ordering::Relaxed);
+            let before = self.frames();
             match timeout(limit, work.as_mut()).await {
                 Ok(done) => return Some(done),
-                Err(_) if self.0.load(Ordering::Relaxed) == before => return None,
+                Err(_) if self.frames() == before => return None,
                 Err(_) => {}
             }
         }
@@ -76,7 +95,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) {
-            self.progress.made();
+            match frame {
+                Some(Err(_)) => self.progress.failed(),
+                _ => self.progress.made(),
+            }
             self.alarm = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
@@ -86,6 +108,7 @@ where
                 .as_mut()
                 .poll(cx)
         );
+        self.progress.failed();
         Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
     }
 

@@ -208,23 +208,23 @@ async fn many_requests_run_at_once(road: Road) {
 }
 
 /// Tells when it is dropped.
-struct Dropped(mpsc::UnboundedSender<()>);
+struct Dropped(mpsc::Sender<()>);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        let _ = self.0.send(());
+        let _ = self.0.try_send(());
     }
 }
 
 /// Of a request without a response, and of one whose response is under way.
 async fn giving_up_ends_the_servers_work(road: Road) {
-    let (dropped, mut seen) = mpsc::unbounded_channel();
-    let (begun, mut works) = mpsc::unbounded_channel();
+    let (dropped, mut seen) = mpsc::channel(4);
+    let (begun, mut works) = mpsc::channel(4);
     let service = tower_of(move |request: Request<Body>| {
         let (guard, begun) = (Dropped(dropped.clone()), begun.clone());
         async move {
             if request.uri() == "/never" {
-                begun.send(()).unwrap();
+                begun.send(()).await.unwrap();
                 std::future::pending::<()>().await;
             }
             let pieces = stream::once(async { Ok(Bytes::from_static(b"first")) });
@@ -298,12 +298,12 @@ async fn a_body_that_breaks_off_is_an_error(road: Road) {
 
 /// The client's body fails: the server sees no whole one, and the client hears of it.
 async fn a_request_that_breaks_off_is_an_error(road: Road) {
-    let (told, mut read) = mpsc::unbounded_channel();
+    let (told, mut read) = mpsc::channel(4);
     let service = tower_of(move |request: Request<Body>| {
         let told = told.clone();
         async move {
             let collected = request.into_body().collect().await.map(|_| ());
-            told.send(collected.is_err()).unwrap();
+            told.send(collected.is_err()).await.unwrap();
             Ok::<_, Infallible>(Response::new(Body::empty()))
         }
     });

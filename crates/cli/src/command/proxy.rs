@@ -1,5 +1,7 @@
 //! `mesh proxy`: endpoints as web sites for the browsers of this host.
 
+use std::sync::Arc;
+
 use mesh::thtp::proxy::ForwardProxy;
 use tokio::net::TcpListener;
 
@@ -38,6 +40,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &Proxy, report: &mut R
     let address = listener.local_addr().map_err(cannot)?;
     report.report(Record::Proxying { address }).await?;
     let (mesh, wait) = (endpoint.mesh.clone(), options.wait);
-    let proxy = ForwardProxy::new(move |name| web::link(mesh.clone(), name, wait));
+    let proxy = ForwardProxy::new(move |name| web::link(mesh.clone(), name, wait))
+        .with_upgrades(Arc::new(web::WebSockets));
     proxy.serve(listener).await.map_err(cannot)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use mesh::Mesh;
 use mesh::prelude::*;
 use mesh::thtp::proxy::ReverseProxy;
-use mesh::thtp::{self};
+use mesh::{thtp, ws};
 
 use crate::access::Access;
 use crate::args::{Global, Serve, Site};
@@ -14,7 +14,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::operation::Request;
 use crate::record::Record;
 use crate::report::Report;
-use crate::web::Folder;
+use crate::web::{self, Folder};
 
 pub(crate) async fn run(global: &Global, options: Serve, report: &mut Report) -> Outcome {
     let Serve { mut site, at } = options;
@@ -54,7 +54,9 @@ pub(crate) async fn perform(endpoint: &Endpoint, site: &Site, report: &mut Repor
 
 fn publish(mesh: &Mesh, what: &str) -> Outcome<Served> {
     if is_url(what) {
-        mesh.serve_thtp(ReverseProxy::new(what).map_err(Failure::usage)?);
+        let proxy = ReverseProxy::new(what).map_err(Failure::usage)?;
+        mesh.on_ws(web::to_server(what).map_err(Failure::usage)?);
+        mesh.serve_thtp(proxy);
     } else {
         mesh.serve_thtp(Folder::new(Path::new(what))?);
     }
@@ -70,6 +72,8 @@ struct Served(Mesh);
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.remove_handler(thtp::TYPE);
+        for kind in [thtp::TYPE, ws::TYPE, ws::OTHER_TYPE] {
+            self.0.remove_handler(kind);
+        }
     }
 }

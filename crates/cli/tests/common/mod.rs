@@ -1,6 +1,8 @@
 //! Driving the `mesh` program.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod site;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
