@@ -77,9 +77,10 @@ const ATTEMPTS = {
 
 /**
  * Opens the page `from` once for each attempt, and lets it try that against `target`, an origin. Resolves to an array of
- * {name, path, read, statuses}: `statuses` are those that the browser was answered with, at least one each.
+ * {name, path, read, statuses}: `statuses` are those that the browser was answered with, at least one each. `atForm` gets
+ * the page once a form led it to the target.
  */
-async function attack(context, from, target) {
+async function attack(context, from, target, atForm = () => {}) {
   const page = await context.newPage();
   const answers = await Answers.of(page);
   const results = [];
@@ -90,6 +91,10 @@ async function attack(context, from, target) {
     const url = `${target}${path}`;
     const read = await page.evaluate(attempt, url).catch(() => false);
     results.push({ name, path, read, statuses: await answers.to(url) });
+    // A page that is led away meanwhile can neither be closed nor taken elsewhere.
+    if (name !== 'form') continue;
+    await page.waitForURL(url);
+    await atForm(page);
   }
   await page.close();
   return results;

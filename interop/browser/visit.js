@@ -99,8 +99,8 @@ async function talksWebSocket(page) {
 }
 
 /** Nothing that a page of another origin tries is read or arrives. */
-async function keepsOut(context, from, target = options.site, status = 403) {
-  const results = await attack(context, from, target);
+async function keepsOut(context, from, { target = options.site, status = 403, shot } = {}) {
+  const results = await attack(context, from, target, (page) => shot && picture(page, shot));
   const arrived = await heard();
   for (const { name, path, read, statuses } of results) {
     assert(statuses.every((got) => got === status), `${name} was answered with ${statuses}`);
@@ -147,7 +147,7 @@ async function refusesAReboundName(browser) {
   const response = await page.goto(origin);
   assert.equal(response.status(), 421);
   await picture(page, '8-rebound-name');
-  const info = await keepsOut(context, origin, origin, 421);
+  const info = await keepsOut(context, origin, { target: origin, status: 421 });
   await context.close();
   return info;
 }
@@ -194,7 +194,7 @@ async function main() {
     'the endpoint under its alias': `${options.alias}/`,
   };
   for (const [name, from] of Object.entries(foreign)) {
-    await step(`foreign: ${name}`, () => keepsOut(context, from));
+    await step(`foreign: ${name}`, () => keepsOut(context, from, { shot: `6-form-from-${name.replaceAll(' ', '-')}` }));
   }
   await step('foreign, without the proxy', () => arrivesWithoutTheProxy(context, `http://evil.localhost:${port}/`));
   await step('a link on a foreign page', () => cutsOffWhoOpenedIt(context, `http://evil.localhost:${port}/`));

@@ -1,6 +1,8 @@
 //! A real browser, Debian's Chromium, in front of the `mesh` program: it uses sites of the mesh as people do, and pages of
 //! foreign origins attack one of them. What it does is in `interop/browser`.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -71,7 +73,11 @@ fn visit(pictures: &Path) -> Result<Finished> {
     let (proxy, port) = visitor.proxy()?;
     let file = folder.path().join("upload.bin");
     mesh::write_pattern(&file, UPLOADED)?;
-    std::fs::create_dir_all(pictures)?;
+    // What an earlier run left shows nothing about this one.
+    if pictures.exists() {
+        fs::remove_dir_all(pictures)?;
+    }
+    fs::create_dir_all(pictures)?;
     let origin = |name: &str| format!("http://{name}.localhost:{port}");
     let finished = process::finish(
         Command::new("node")
@@ -159,7 +165,7 @@ impl<'a> Visitor<'a> {
             .arg(&self.state);
         let child = JsonChild::start("mesh proxy", &mut command)?;
         let line = child.expect("its address", READY, |line| line["event"] == "proxying")?;
-        let address: std::net::SocketAddr = line["address"]
+        let address: SocketAddr = line["address"]
             .as_str()
             .context("a proxy without an address")?
             .parse()?;
