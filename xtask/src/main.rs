@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bench;
+mod browser;
 mod ci;
 mod deny;
 mod endtoend;
@@ -58,6 +59,12 @@ enum Command {
         /// Bytes of the file that is piped through
         #[arg(long, default_value_t = endtoend::SHORT_FILE)]
         bytes: u64,
+    },
+    /// A real browser in front of the `mesh` program: sites, uploads, WebSockets, and pages of foreign origins
+    Browser {
+        /// With the programs that the plain tests built, as `ci` runs it
+        #[arg(long)]
+        tested_build: bool,
     },
     /// The `mesh` program between hosts whose roads break, change and get crowded; as root, two minutes
     Roads {
@@ -127,6 +134,12 @@ fn main() -> Result<()> {
             interop::run(&parts)
         }
         Command::EndToEnd { bytes } => endtoend::run(bytes),
+        Command::Browser { tested_build } => {
+            if tested_build {
+                shell::use_tested_build();
+            }
+            browser::run()
+        }
         Command::Roads { scenarios, inside } if inside.is_set() => {
             roads::ROADS.inside(&inside, &scenarios)
         }
