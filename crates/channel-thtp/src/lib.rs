@@ -87,4 +87,5 @@ pub const TYPE: &str = "thtp";
 pub mod limits {
     pub use crate::head::{MAX_HEAD, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_HEADERS};
     pub use crate::read::HEAD_TIMEOUT;
+    pub use crate::send::UNREAD_TIMEOUT;
 }

@@ -2,13 +2,19 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
-use telehash_runtime::{Channel, Packet, SendError};
+use telehash_runtime::{Channel, ChannelError, Packet, SendError};
+use tokio::time::timeout;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Limit: how long a peer may leave what it is sent unread, a request's body as well as a response's;
+/// then the channel is failed.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is said to a peer whose body breaks off.
 const BROKE_OFF: &str = "the body broke off";
@@ -128,7 +134,12 @@ impl From<SendError> for NotSent {
 
 async fn write_all(mut bytes: &[u8], channel: &Channel) -> Result<(), SendError> {
     while !bytes.is_empty() {
-        let taken = poll_fn(|cx| channel.poll_write(cx, bytes)).await?;
+        let taken = timeout(UNREAD_TIMEOUT, poll_fn(|cx| channel.poll_write(cx, bytes))).await;
+        let Ok(taken) = taken else {
+            channel.fail("timeout");
+            return Err(ChannelError::Timeout.into());
+        };
+        let taken = taken?;
         bytes = bytes.get(taken..).unwrap_or_default();
     }
     Ok(())

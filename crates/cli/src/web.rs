@@ -4,24 +4,53 @@ mod folder;
 mod listing;
 mod sockets;
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use mesh::thtp::proxy::NameError;
-use mesh::{Link, LinkError, Mesh, TargetError};
+use mesh::thtp::proxy::{NameError, Names};
+use mesh::{Hashname, Link, LinkError, Mesh, TargetError};
 
 pub(crate) use self::folder::Folder;
 pub(crate) use self::sockets::{WebSockets, to_server};
 
-/// The link of an endpoint whose name a browser asked for.
-pub(crate) async fn link(mesh: Mesh, name: String, wait: Duration) -> Result<Link, NameError> {
-    let before = mesh.links();
-    // Browsers know no upper case in names, aliases do.
-    let known = mesh.known().all();
-    let alias = known.into_iter().find_map(|known| {
+/// The endpoints that browsers may ask for by name.
+#[derive(Debug)]
+pub(crate) struct Sites {
+    pub(crate) mesh: Mesh,
+    /// How long a link may take to come up.
+    pub(crate) wait: Duration,
+}
+
+impl Names for Sites {
+    fn link(
+        &self,
+        name: String,
+    ) -> Pin<Box<dyn Future<Output = Result<Link, NameError>> + Send + '_>> {
+        Box::pin(link(&self.mesh, name, self.wait))
+    }
+
+    fn is_familiar(&self, name: &str) -> bool {
+        let known = self.mesh.known().all();
+        let linked = self.mesh.links();
+        known_alias(&self.mesh, name).is_some()
+            || name.parse().is_ok_and(|hashname: Hashname| {
+                known.iter().any(|known| known.link.hashname() == hashname)
+                    || linked.iter().any(|link| link.hashname() == hashname)
+            })
+    }
+}
+
+/// The alias that browsers, which know no upper case in names, mean by this.
+fn known_alias(mesh: &Mesh, name: &str) -> Option<String> {
+    mesh.known().all().into_iter().find_map(|known| {
         let alias = known.alias?;
-        alias.eq_ignore_ascii_case(&name).then_some(alias)
-    });
-    let linked = mesh.link(alias.unwrap_or(name)).await;
+        alias.eq_ignore_ascii_case(name).then_some(alias)
+    })
+}
+
+async fn link(mesh: &Mesh, name: String, wait: Duration) -> Result<Link, NameError> {
+    let before = mesh.links();
+    let linked = mesh.link(known_alias(mesh, &name).unwrap_or(name)).await;
     let link = linked.map_err(|error| match error {
         LinkError::Target(TargetError::Name(error)) => NameError::Unknown(error.to_string()),
         error => NameError::Unreachable(error.to_string()),

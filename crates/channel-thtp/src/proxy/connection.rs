@@ -8,8 +8,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -26,6 +28,10 @@ pub const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Limit: bytes of the head of a request to the forward proxy; a longer one gets 431.
 pub const MAX_PROXY_HEAD: usize = 32 * 1024;
+
+/// Bytes that a connection takes beyond what is on its way.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 * 1024;
 
 /// How long to wait when the system has no file descriptors left.
 const RETRY: Duration = Duration::from_millis(200);
@@ -49,8 +55,7 @@ pub(super) async fn serve(listener: TcpListener, forward: Forward) -> io::Result
                 continue;
             }
         };
-        // What is small and due now, as an event is, should not wait for more.
-        let _ = stream.set_nodelay(true);
+        tune(&stream);
         let forward = forward.clone();
         connections.spawn(async move {
             if let Err(error) = converse(stream, port, forward).await {
@@ -59,6 +64,15 @@ pub(super) async fn serve(listener: TcpListener, forward: Forward) -> io::Result
             drop(place);
         });
     }
+}
+
+/// What cannot be set is left as it is.
+fn tune(stream: &TcpStream) {
+    // What is small and due now, as an event is, should not wait for more.
+    let _ = stream.set_nodelay(true);
+    // Or the system tells only once megabytes were read that a slow client reads at all.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
 }
 
 /// Answers what is asked on a connection to `port`.
@@ -83,8 +97,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-    use tokio::net::TcpStream;
     use tokio::time::Instant;
 
     use super::super::{ForwardProxy, NameError};
@@ -175,5 +189,28 @@ mod tests {
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         connections.pop();
         is_answered(&mut late).await;
+    }
+
+    /// The system used to tell of a slow reader only once it had read megabytes, and it was taken for
+    /// one that reads nothing.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_slow_reader_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut reader = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (writer, _) = listener.accept().await.unwrap();
+        tune(&writer);
+        let mut full = 0;
+        while writer.writable().now_or_never().is_some() {
+            full += writer.try_write(&[0; 1 << 16]).unwrap_or(0);
+        }
+        // What is read is a small part of what the writer had to wait with.
+        let mut some = vec![0; full.min(512 * 1024)];
+        reader.read_exact(&mut some).await.unwrap();
+        writer.writable().await.unwrap();
+        let more = writer.try_write(&[0]).unwrap();
+        assert_eq!(more, 1, "after {} of {full} bytes", some.len());
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use telehash_runtime::Link;
 use tokio::net::TcpListener;
 
 use super::host::{Destination, HostError, destination};
-use super::page::page;
+use super::origin::Asker;
+use super::page::{choice, page};
 use super::stall::{Progress, Steady};
 use super::{NameError, Names, Upgrades, connection, identity, origin};
 use crate::body::Body;
@@ -31,7 +33,8 @@ pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// - A request is for `<name>.localhost`, with no port or ours, or it is refused with 421: a foreign name
 ///   that resolves to this machine leads nowhere. Loopback addresses show a page that explains.
 /// - A request with an `Origin` other than its own endpoint's is refused with 403, and so is one with a
-///   `Sec-Fetch-Site` of `cross-site` or `same-site`, but a GET that takes a whole window there.
+///   `Sec-Fetch-Site` of `cross-site` or `same-site`, but a GET that takes a whole window there. If that
+///   is to an endpoint that is not [familiar](Names::is_familiar), a page asks first.
 /// - Responses are for their own origin alone (`Cross-Origin-Resource-Policy`, `frame-ancestors`), and no
 ///   CORS header of an endpoint is passed on.
 /// - Headers by which servers learn from their proxies who asks are removed from requests.
@@ -96,12 +99,10 @@ impl Forward {
         let asked = request.headers().clone();
         let is_chunked = asked.contains_key(TRANSFER_ENCODING);
         let mut response = match self.pass(request, port).await {
-            Ok(mut response) => {
-                origin::seal(response.headers_mut());
-                response
-            }
+            Ok(response) => response,
             Err((status, text)) => page(&asked, status, &text),
         };
+        origin::seal(response.headers_mut());
         // If it also said a length, whoever sits in between may have taken that for the end.
         if is_chunked {
             let close = HeaderValue::from_static("close");
@@ -119,8 +120,11 @@ impl Forward {
             Destination::Name { name, origin } => (name, origin),
             Destination::Proxy => return self.explain(&request, port),
         };
-        if !origin::is_allowed(request.method(), request.headers(), &origin) {
-            return Err((StatusCode::FORBIDDEN, FOREIGN.to_owned()));
+        match origin::asker(request.method(), request.headers(), &origin) {
+            Some(Asker::Own) => {}
+            Some(Asker::Foreign) if self.names.is_familiar(&name) => {}
+            Some(Asker::Foreign) => return Ok(threshold(&request, &name)),
+            None => return Err((StatusCode::FORBIDDEN, FOREIGN.to_owned())),
         }
         identity::strip(request.headers_mut());
         let link = self.names.link(name).await.map_err(nobody)?;
@@ -157,6 +161,17 @@ impl Forward {
         let request = Request::from_parts(parts, ());
         Ok(upgrades.upgrade(link, request, on_upgrade).await)
     }
+}
+
+/// What somebody sees whom a foreign page takes to an endpoint that is not known here.
+fn threshold<B>(request: &Request<B>, name: &str) -> Response<Body> {
+    let text = format!(
+        "A page from elsewhere leads to {name}, which this endpoint has nothing to do with yet. To open it, this \
+         endpoint links to it, and both learn of each other."
+    );
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", PathAndQuery::as_str);
+    choice(request.headers(), &text, path)
 }
 
 const FOREIGN: &str = "A page from elsewhere asked for this, which it may not. Follow a link to this \
@@ -267,5 +282,46 @@ mod tests {
         near.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
         assert!(start.elapsed() >= RESPONSE_TIMEOUT);
+    }
+
+    async fn asked_by_a_foreign_page(proxy: ForwardProxy) -> String {
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(connection::converse(far, 8042, Arc::new(proxy.forward)));
+        let asks = "GET /x?a=<b> HTTP/1.1\r\nHost: bob.localhost:8042\r\nConnection: close\r\n\
+                    Accept: text/html\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\
+                    Sec-Fetch-Dest: document\r\n\r\n";
+        near.write_all(asks.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        near.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    struct Familiar;
+
+    impl Names for Familiar {
+        fn link(
+            &self,
+            _: String,
+        ) -> std::pin::Pin<Box<dyn Future<Output = Result<Link, NameError>> + Send + '_>> {
+            Box::pin(async { Err(NameError::Unreachable("away".to_owned())) })
+        }
+
+        fn is_familiar(&self, name: &str) -> bool {
+            name == "bob"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_foreign_page_leads_nowhere_new_before_somebody_has_said_so() {
+        let proxy = ForwardProxy::new(|_| -> std::future::Ready<Result<Link, NameError>> {
+            panic!("nobody is to be linked to")
+        });
+        let answer = asked_by_a_foreign_page(proxy).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("<a href=\"/x?a=&lt;b&gt;\">"), "{answer}");
+        assert!(answer.contains("frame-ancestors"), "{answer}");
+        let answer = asked_by_a_foreign_page(ForwardProxy::new(Familiar)).await;
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+        assert!(answer.contains("cross-origin-opener-policy"), "{answer}");
     }
 }

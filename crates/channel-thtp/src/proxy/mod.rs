@@ -23,6 +23,7 @@ pub use self::{
     forward::{ForwardProxy, RESPONSE_TIMEOUT},
     reverse::{
         BACKEND_CONNECT_TIMEOUT, BACKEND_TIMEOUT, BackendError, MAX_IDLE_BACKENDS, ReverseProxy,
+        climbs,
     },
     stall::STALL_TIMEOUT,
 };
@@ -59,6 +60,15 @@ pub trait Names: Send + Sync + 'static {
         &self,
         name: String,
     ) -> Pin<Box<dyn Future<Output = Result<Link, NameError>> + Send + '_>>;
+
+    /// Whether this endpoint has to do with a name already. A foreign page leads to no other before
+    /// somebody has said so: looking it up would tell it that we are here, and linking would trust it.
+    ///
+    /// Unless told otherwise, to none without that.
+    fn is_familiar(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
 }
 
 impl<F, Fut> Names for F

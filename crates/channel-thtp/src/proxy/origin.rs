@@ -6,12 +6,21 @@
 use http::header::{HeaderName, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method};
 
-/// Whether a request may be passed on to the endpoint whose pages are of this `origin`. Of a foreign
-/// page nothing is, but that it may lead somebody here: a GET that a window is taken to. What does not
-/// come from a browser says nothing of its origin, and is passed on.
-pub(super) fn is_allowed(method: &Method, headers: &HeaderMap, own: &str) -> bool {
+/// Whose idea a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The endpoint's own pages, somebody who typed its address, or a program.
+    Own,
+    /// A foreign page that takes a window there. It may do so without a click of anybody.
+    Foreign,
+}
+
+/// Who asks the endpoint whose pages are of this `origin`; `None` for a foreign page, which may not, but
+/// lead somebody there: by a GET that a window is taken to. What does not come from a browser says
+/// nothing of its origin.
+pub(super) fn asker(method: &Method, headers: &HeaderMap, own: &str) -> Option<Asker> {
     let (Ok(origin), Ok(site)) = (one(headers, &ORIGIN), one(headers, &SITE)) else {
-        return false;
+        return None;
     };
     let from_here = site.is_some_and(|site| site == "same-origin");
     match origin.map(HeaderValue::as_bytes) {
@@ -19,17 +28,18 @@ pub(super) fn is_allowed(method: &Method, headers: &HeaderMap, own: &str) -> boo
         Some(origin) if origin == own.as_bytes() => {}
         // A page whose policy is to name no referrer.
         Some(b"null") if from_here => {}
-        Some(_) => return false,
+        Some(_) => return None,
     }
     match site.map(HeaderValue::as_bytes) {
-        None | Some(b"same-origin" | b"none") => true,
+        None | Some(b"same-origin" | b"none") => Some(Asker::Own),
         Some(b"same-site" | b"cross-site") => {
-            origin.is_none()
+            let leads = origin.is_none()
                 && method == Method::GET
                 && is(headers, &MODE, "navigate")
-                && is(headers, &DEST, "document")
+                && is(headers, &DEST, "document");
+            leads.then_some(Asker::Foreign)
         }
-        Some(_) => false,
+        Some(_) => None,
     }
 }
 
@@ -72,12 +82,12 @@ mod tests {
 
     const OWN: &str = "http://bob.localhost:8042";
 
-    fn allowed(method: &Method, headers: &[(&'static str, &'static str)]) -> bool {
+    fn asks(method: &Method, headers: &[(&'static str, &'static str)]) -> Option<Asker> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        is_allowed(method, &map, OWN)
+        asker(method, &map, OWN)
     }
 
     #[test]
@@ -89,8 +99,9 @@ mod tests {
             &[("origin", "null"), ("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")],
         ] {
-            assert!(allowed(&Method::GET, headers), "{headers:?}");
-            assert!(allowed(&Method::POST, headers), "{headers:?}");
+            for method in [Method::GET, Method::POST] {
+                assert_eq!(asks(&method, headers), Some(Asker::Own), "{headers:?}");
+            }
         }
     }
 
@@ -120,7 +131,7 @@ mod tests {
             ],
         ] {
             for method in [Method::GET, Method::POST, Method::OPTIONS] {
-                assert!(!allowed(&method, headers), "{method} {headers:?}");
+                assert_eq!(asks(&method, headers), None, "{method} {headers:?}");
             }
         }
     }
@@ -132,9 +143,9 @@ mod tests {
             ("sec-fetch-mode", "navigate"),
             ("sec-fetch-dest", "document"),
         ];
-        assert!(allowed(&Method::GET, &headers));
+        assert_eq!(asks(&Method::GET, &headers), Some(Asker::Foreign));
         for method in [Method::POST, Method::HEAD, Method::PUT] {
-            assert!(!allowed(&method, &headers), "{method}");
+            assert_eq!(asks(&method, &headers), None, "{method}");
         }
     }
 

@@ -9,6 +9,15 @@ use crate::body::Body;
 
 /// A page that says this: HTML for whoever takes that, or else text.
 pub(super) fn page(asked: &HeaderMap, status: StatusCode, text: &str) -> Response<Body> {
+    render(asked, status, text, None)
+}
+
+/// A page that says this, and goes on to `path` of the same site for whoever wants that.
+pub(super) fn choice(asked: &HeaderMap, text: &str, path: &str) -> Response<Body> {
+    render(asked, StatusCode::OK, text, Some(path))
+}
+
+fn render(asked: &HeaderMap, status: StatusCode, text: &str, path: Option<&str>) -> Response<Body> {
     let html = asked.get_all(ACCEPT).iter().any(|accept| {
         accept
             .to_str()
@@ -19,7 +28,7 @@ pub(super) fn page(asked: &HeaderMap, status: StatusCode, text: &str) -> Respons
         false => status.to_string(),
     };
     let (kind, body) = match html {
-        true => ("text/html; charset=utf-8", as_html(&title, text)),
+        true => ("text/html; charset=utf-8", as_html(&title, text, path)),
         false => ("text/plain; charset=utf-8", format!("{title}\n{text}\n")),
     };
     let mut response = Response::new(Body::full(body));
@@ -39,12 +48,17 @@ pub(super) fn page(asked: &HeaderMap, status: StatusCode, text: &str) -> Respons
     response
 }
 
-fn as_html(title: &str, text: &str) -> String {
+fn as_html(title: &str, text: &str, path: Option<&str>) -> String {
     let (title, text) = (escape(title), escape(text));
+    // A path with two slashes in front would name another site.
+    let path = path.map(|path| format!("/{}", path.trim_start_matches('/')));
+    let way = path.map_or(String::new(), |path| {
+        format!("<p><a href=\"{}\">Open it</a></p>\n", escape(&path))
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n\
          <style>body{{font:1.1em/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}}</style>\n\
-         <h1>{title}</h1>\n<p>{text}</p>\n</html>\n"
+         <h1>{title}</h1>\n<p>{text}</p>\n{way}</html>\n"
     )
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderName, HeaderValue, LOCATION};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -90,6 +90,14 @@ impl ReverseProxy {
 
     async fn pass(self, request: Request<Body>) -> Response<Body> {
         let asked = request.headers().clone();
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            let text = "This endpoint makes no tunnels.";
+            return page(&asked, StatusCode::METHOD_NOT_ALLOWED, text);
+        }
+        if !self.base.is_empty() && climbs(request.uri().path()) {
+            let text = "The path leads out of what is served.";
+            return page(&asked, StatusCode::BAD_REQUEST, text);
+        }
         let progress = Progress::default();
         let request = match self.for_server(request) {
             Ok(request) => request.map(|body| Steady::new(body, progress.clone())),
@@ -170,6 +178,17 @@ impl ReverseProxy {
     }
 }
 
+/// Whether a server may take a path to lead upwards, so that one before it would be no fence: `.` and
+/// `..` between slashes or backslashes, as they are or percent-encoded, before a `;` or not.
+#[must_use]
+pub fn climbs(path: &str) -> bool {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    path.split(['/', '\\']).any(|segment| {
+        let name = segment.split(';').next().unwrap_or_default();
+        matches!(name, "." | "..")
+    })
+}
+
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -226,6 +245,40 @@ mod tests {
             "ftp://a",
         ] {
             ReverseProxy::new(bad).unwrap_err();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_in_the_address_of_a_server_is_a_fence() {
+        for path in [
+            "/../admin",
+            "/x/..",
+            "/./",
+            "/%2e%2E/admin",
+            "/.%2e/x",
+            "/..%2fadmin",
+            "/..%5cx",
+            "/..;a/x",
+        ] {
+            assert!(climbs(path), "{path}");
+            let fenced = ReverseProxy::new("http://127.0.0.1:1/public").unwrap();
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let status = fenced.pass(request).await.status();
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        }
+        for path in ["/", "/...", "/a..b/.c", "/x;..", "/%2e%2e%2e/"] {
+            assert!(!climbs(path), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tunnels_and_echoes_are_not_for_peers_to_ask_for() {
+        let proxy = ReverseProxy::new("http://127.0.0.1:1").unwrap();
+        for method in [Method::CONNECT, Method::TRACE] {
+            let mut request = Request::new(Body::empty());
+            *request.method_mut() = method;
+            let status = proxy.clone().pass(request).await.status();
+            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
         }
     }
 

@@ -1,12 +1,19 @@
 //! What goes on the wire, and what may not.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
 use axum::Router;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{HeaderMap, Request};
+use http_body::Frame;
 use serde_json::{Value, json};
-use telehash_channel_thtp::limits::HEAD_TIMEOUT;
+use telehash_channel_thtp::limits::{HEAD_TIMEOUT, UNREAD_TIMEOUT};
 use telehash_channel_thtp::{Body, IDENTITY_HEADER, LinkThtpExt as _};
 use telehash_runtime::{Channel, Open, Packet};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::common::{Pair, Road, whole, within};
@@ -130,4 +137,58 @@ async fn a_head_that_does_not_come_in_time_gets_408() {
     assert_eq!(status, 408);
     assert!(begun.elapsed() >= HEAD_TIMEOUT);
     pair.close().await;
+}
+
+/// Tells when it is dropped.
+struct Endless(Option<oneshot::Sender<()>>);
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 8192])))))
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(|dropped| dropped.send(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_a_response_unread_is_given_up() {
+    let (dropped, gone) = oneshot::channel();
+    let dropped = Arc::new(Mutex::new(Some(dropped)));
+    let endless = async move || {
+        let dropped = dropped.lock().unwrap().take();
+        http::Response::new(axum::body::Body::new(Endless(dropped)))
+    };
+    let router = Router::new().route("/", get(endless));
+    let pair = Road::LossyMemory.pair(router).await;
+    let start = Instant::now();
+    let _unread = pair.get("/").await;
+    gone.await.unwrap();
+    assert!(start.elapsed() >= UNREAD_TIMEOUT);
+}
+
+/// It told the length of what it does not carry, which no server may send on.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_body_has_no_length() {
+    let unmodified = async || {
+        http::Response::builder()
+            .status(304)
+            .header("content-length", "5")
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    let router = Router::new().route("/", get(unmodified));
+    let pair = Road::LossyMemory.pair(router).await;
+    let response = pair.get("/").await;
+    assert_eq!(response.status(), 304);
+    assert!(!response.headers().contains_key("content-length"));
 }

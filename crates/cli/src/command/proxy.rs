@@ -39,8 +39,10 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &Proxy, report: &mut R
     let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     report.report(Record::Proxying { address }).await?;
-    let (mesh, wait) = (endpoint.mesh.clone(), options.wait);
-    let proxy = ForwardProxy::new(move |name| web::link(mesh.clone(), name, wait))
-        .with_upgrades(Arc::new(web::WebSockets::new()));
+    let sites = web::Sites {
+        mesh: endpoint.mesh.clone(),
+        wait: options.wait,
+    };
+    let proxy = ForwardProxy::new(sites).with_upgrades(Arc::new(web::WebSockets::new()));
     proxy.serve(listener).await.map_err(cannot)
 }

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mesh::Link;
-use mesh::thtp::proxy::Upgrades;
+use mesh::thtp::proxy::{Upgrades, climbs};
 use mesh::thtp::{Body, IDENTITY_HEADER};
 use mesh::ws::gateway::{GatewayError, LocalServer, to_link};
 use mesh::ws::{IncomingWs, WsRoutes};
@@ -74,6 +74,13 @@ pub(crate) fn to_server(url: &str) -> Result<WsRoutes, GatewayError> {
     let server = LocalServer::new(url)?.peer_header(IDENTITY_HEADER);
     Ok(WsRoutes::new().under("/", move |incoming: IncomingWs| {
         let server = server.clone();
-        async move { server.take(incoming).await }
+        async move {
+            // A path in the server's address goes before this one, and is not to be left.
+            if climbs(incoming.request().path()) {
+                incoming.refuse("not found");
+                return Ok(());
+            }
+            server.take(incoming).await
+        }
     }))
 }
