@@ -30,12 +30,9 @@ impl Names for Sites {
     }
 
     fn is_familiar(&self, name: &str) -> bool {
-        let known = self.mesh.known().all();
-        let linked = self.mesh.links();
         known_alias(&self.mesh, name).is_some()
             || name.parse().is_ok_and(|hashname: Hashname| {
-                known.iter().any(|known| known.link.hashname() == hashname)
-                    || linked.iter().any(|link| link.hashname() == hashname)
+                self.mesh.known().get(&hashname).is_some() || self.mesh.get(&hashname).is_some()
             })
     }
 }

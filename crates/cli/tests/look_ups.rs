@@ -1,82 +1,15 @@
 //! Targets that name a domain: whose it is comes from a name server on the loopback interface.
 
 mod common;
-
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+mod name_server;
 
 use common::{UNREACHABLE, USAGE, Up, World};
-use hickory_server::Server;
-use hickory_server::proto::rr::rdata::{A, SOA, SRV, TXT};
-use hickory_server::proto::rr::{Name, RData, Record};
-use hickory_server::store::in_memory::InMemoryZoneHandler;
-use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
+use hickory_server::proto::rr::rdata::{A, SRV, TXT};
+use hickory_server::proto::rr::{Name, RData};
 use mesh::resolve::dns;
 use mesh::{LinkJson, Path};
+use name_server::{NameServer, name};
 use serde_json::Value;
-use tokio::runtime;
-use tokio::sync::oneshot;
-
-/// The name server of `example.org`, in a thread of its own.
-struct NameServer {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl NameServer {
-    /// It says that this endpoint is there, or nothing at all.
-    fn of(up: Option<&Up>) -> Self {
-        let origin = name("example.org");
-        let mut zone: InMemoryZoneHandler =
-            InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
-        let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
-        let records = up.map(records).unwrap_or_default();
-        let all = [(origin.clone(), RData::SOA(soa))]
-            .into_iter()
-            .chain(records);
-        for (host, data) in all {
-            assert!(zone.upsert_mut(Record::from_rdata(host, 60, data), 1));
-        }
-        let mut catalog = Catalog::new();
-        catalog.upsert(origin.into(), vec![Arc::new(zone)]);
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let address = socket.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async move {
-                let mut server = Server::new(catalog);
-                server.register_socket(tokio::net::UdpSocket::from_std(socket).unwrap());
-                // Its sender is dropped, or says so.
-                let _ = stopped.await;
-            });
-        });
-        Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-fn name(host: &str) -> Name {
-    Name::from_ascii(format!("{host}.")).unwrap()
-}
 
 /// What this endpoint publishes.
 fn records(up: &Up) -> Vec<(Name, RData)> {
@@ -103,7 +36,7 @@ fn only(lines: &[Value]) -> &Value {
 fn a_domain_leads_to_the_endpoint_that_its_name_server_names() {
     let world = World::new();
     let up = world.up(["--id", "them.json", "--accept", "all"]);
-    let names = NameServer::of(Some(&up));
+    let names = NameServer::of(records(&up));
     let server = names.address.to_string();
     let asking = ["--name-server", server.as_str(), "--json"];
     for target in ["link://example.org/", "ann@example.org"] {
@@ -130,7 +63,7 @@ fn a_domain_leads_to_the_endpoint_that_its_name_server_names() {
 #[test]
 fn a_domain_of_nobody_says_who_was_asked_and_what_to_try() {
     let world = World::new();
-    let names = NameServer::of(None);
+    let names = NameServer::of(Vec::new());
     let server = names.address.to_string();
     let args = [
         "link",
@@ -153,7 +86,7 @@ fn a_domain_of_nobody_says_who_was_asked_and_what_to_try() {
 #[test]
 fn an_endpoint_comes_up_though_a_domain_to_link_to_is_not_found() {
     let world = World::new();
-    let names = NameServer::of(None);
+    let names = NameServer::of(Vec::new());
     let server = names.address.to_string();
     let args = ["--link", "ann@example.org", "--name-server", &server];
     let mut up = world.up(args);

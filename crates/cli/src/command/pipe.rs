@@ -61,7 +61,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, end: &PipeEnd) -> Outcome<ByteS
         Some(target) => {
             let link = link_up(endpoint, target, end.wait).await?;
             if let Some(to) = &end.to {
-                let fail = |error| forward::failure(link.hashname(), to, false, &error);
+                let fail = |error| forward::failure(link.hashname(), to, None, &error);
                 let stream = link.connect(to.destination().map_err(fail)?).await;
                 return stream.map(SockStream::into_inner).map_err(fail);
             }

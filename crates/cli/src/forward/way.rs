@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mesh::OpenError;
 use mesh::prelude::*;
-use mesh::sock::{SockError, splice};
+use mesh::sock::{Destination, SockError, splice};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -76,7 +76,7 @@ impl Way {
             match self.link.bind(at.clone()).await {
                 // It fell at this moment.
                 Err(SockError::Open(OpenError::Down(_))) if !self.link.is_closed() => {}
-                Err(error) => return Err(failure(self.link.hashname(), bind, true, &error)),
+                Err(error) => return Err(failure(self.link.hashname(), bind, Some(&at), &error)),
                 Ok(listener) => return Ok(listener),
             }
         }
@@ -107,7 +107,7 @@ impl Way {
 
     /// Tells that a connection did not come to be.
     pub(super) async fn tell_failed(&self, to: &HostPort, error: &SockError) {
-        let failure = failure(self.link.hashname(), to, false, error);
+        let failure = failure(self.link.hashname(), to, None, error);
         let record = Record::NotForwarded {
             hashname: self.link.hashname().to_string(),
             to: to.to_string(),
@@ -131,18 +131,25 @@ pub(super) async fn closed(link: Link) -> Failure {
     Failure::unreachable(format_args!("the link to {peer} was closed"))
 }
 
-/// Why the peer did not do it.
+/// Why the peer did not connect to this, or listen at it, which it was asked for as `bind`.
 pub(crate) fn failure(
     peer: Hashname,
     what: &impl fmt::Display,
-    bind: bool,
+    bind: Option<&Destination>,
     error: &SockError,
 ) -> Failure {
     let peer = peer.short();
-    let hint = || format!("there, run `{}`", allowing(bind, &what.to_string()));
+    let hint = || {
+        let destination = bind.map_or_else(|| what.to_string(), ToString::to_string);
+        let command = allowing(bind.is_some(), &destination);
+        format!("there, run `{command}`")
+    };
     match error {
         SockError::Denied => {
-            let verb = if bind { "listen at" } else { "connect to" };
+            let verb = match bind {
+                Some(_) => "listen at",
+                None => "connect to",
+            };
             let sentence = format!("{peer} does not allow us to {verb} {what}");
             Failure::new(Code::Refused, sentence).hint(hint())
         }
@@ -153,7 +160,9 @@ pub(crate) fn failure(
         SockError::TooLarge { .. } => {
             Failure::failed(format_args!("a datagram for {what} was lost: {error}"))
         }
-        error if bind => Failure::failed(format_args!("{peer} does not listen at {what}: {error}")),
+        error if bind.is_some() => {
+            Failure::failed(format_args!("{peer} does not listen at {what}: {error}"))
+        }
         error => Failure::unreachable(format_args!("no connection to {what} at {peer}: {error}")),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const UNREACHABLE: i32 = 3;
 pub(crate) const REFUSED: i32 = 4;
 
 /// How long a test waits for what never comes.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Lines that wait to be looked at.
 const LINES: usize = 1000;
@@ -270,4 +270,34 @@ pub(crate) fn noise(count: usize) -> Vec<u8> {
 /// An argument.
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+impl World {
+    /// A running `mesh forward --json` that listens.
+    pub(crate) fn forward<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
+        let base = ["forward", "--json"];
+        Up::started(&mut self.mesh(base.into_iter().chain(args)), "forwarding")
+    }
+}
+
+/// The port of what a program says that it listens at.
+#[track_caller]
+pub(crate) fn listening(said: &Value) -> u16 {
+    let (_, port) = said["listening"]
+        .as_str()
+        .unwrap()
+        .rsplit_once(':')
+        .unwrap();
+    port.parse().unwrap()
+}
+
+/// A process that ends when this is dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test waited for that.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
