@@ -383,6 +383,11 @@ mod tests {
         (url, opens, closes)
     }
 
+    async fn is_closed(closes: &mut mpsc::Receiver<()>) {
+        let closed = timeout(BACKEND_TIMEOUT, closes.recv()).await;
+        closed.expect("too many are kept").unwrap();
+    }
+
     #[tokio::test]
     async fn as_many_idle_connections_are_kept_as_the_limit_and_no_more() {
         let count = MAX_IDLE_BACKENDS + 1;
@@ -395,7 +400,7 @@ mod tests {
             }
         };
         ask_at_once().await;
-        closes.recv().await.unwrap();
+        is_closed(&mut closes).await;
         for _ in 0..count {
             opens.try_recv().unwrap();
         }
@@ -403,7 +408,7 @@ mod tests {
         ask_at_once().await;
         opens.try_recv().unwrap();
         opens.try_recv().unwrap_err();
-        closes.recv().await.unwrap();
+        is_closed(&mut closes).await;
         closes.try_recv().unwrap_err();
     }
 }
