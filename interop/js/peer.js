@@ -12,6 +12,7 @@
 // --transport is the only one that the endpoint has: udp4 or tcp4.
 // --route has it route for everybody; --via has it use the router with this link JSON. Then `dial` takes nothing but
 // the hashname from its --link.
+// --tests may also name those of sock.js and thtp.js; `listen` serves what they ask for.
 // --identity takes an identity file instead of making an identity with --cs.
 //
 // Standard output carries one JSON object a line and nothing else:

@@ -6,6 +6,7 @@
 mod client;
 mod nginx;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -18,12 +19,13 @@ use crate::process::{self, JsonChild};
 use crate::shell;
 use client::Road;
 
-/// Measurements of each way, of which the median counts.
-const ROUNDS: usize = 5;
+/// Measurements of each way, of which the median counts; of ratios that of the rounds, whose measurements follow each
+/// other.
+const ROUNDS: usize = 9;
 
 /// Clients at once, and the requests of each in a round.
 const AT_ONCE: usize = 64;
-const EACH: usize = 100;
+const EACH: usize = 200;
 
 /// Requests of a round one after another.
 const ALONE: usize = 500;
@@ -54,21 +56,19 @@ pub(crate) fn run() -> Result<String> {
             figures.delays.push(road.delay(ALONE)?);
         }
     }
-    let [direct, nginx, mesh] =
-        measured.map(|figures| (median(figures.rates), median(figures.delays)));
-    for (road, (rate, delay)) in roads.iter().zip([direct, nginx, mesh]) {
-        println!(
-            "    {:16} {rate:8.0} requests/s, {delay:6.0} us each",
-            road.name()
-        );
+    for (road, figures) in roads.iter().zip(&measured) {
+        println!("    {:15} {figures}", road.name());
     }
-    let share = mesh.0 / nginx.0;
+    let [direct, nginx, mesh] = measured;
+    let rounds = mesh.rates.iter().zip(&nginx.rates);
+    let shares: Vec<f64> = rounds.map(|(mesh, nginx)| mesh / nginx).collect();
+    let share = median(&shares);
+    let directly = median(&direct.delays);
     let line = format!(
-        "{share:.2} of nginx's requests/s ({:.0} to {:.0}); one takes {:.0} us more than directly, through nginx {:.0} us",
-        mesh.0,
-        nginx.0,
-        mesh.1 - direct.1,
-        nginx.1 - direct.1,
+        "{share:.2} of nginx's requests/s, in rounds {}; one takes {:.0} us more than directly, through nginx {:.0} us",
+        range(&shares, 2),
+        median(&mesh.delays) - directly,
+        median(&nginx.delays) - directly,
     );
     ensure!(share >= SHARE, "below {SHARE}: {line}");
     Ok(line)
@@ -86,6 +86,14 @@ impl Figures {
             rates: Vec::new(),
             delays: Vec::new(),
         }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rate, delay) = (median(&self.rates), median(&self.delays));
+        let rates = range(&self.rates, 0);
+        write!(f, "{rate:6.0} requests/s ({rates}), {delay:4.0} us each")
     }
 }
 
@@ -130,7 +138,22 @@ impl Mesh {
     }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+fn median(figures: &[f64]) -> f64 {
+    let sorted = sorted(figures);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// The least and the most of them.
+fn range(figures: &[f64], digits: usize) -> String {
+    let sorted = sorted(figures);
+    let [least, .., most] = sorted[..] else {
+        return String::new();
+    };
+    format!("{least:.digits$} to {most:.digits$}")
+}
+
+fn sorted(figures: &[f64]) -> Vec<f64> {
+    let mut figures = figures.to_vec();
     figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
+    figures
 }

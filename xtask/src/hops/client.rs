@@ -65,7 +65,7 @@ impl Road {
             connection.get(&self.request)?;
             delays.push(since.elapsed().as_secs_f64() * 1e6);
         }
-        Ok(super::median(delays))
+        Ok(super::median(&delays))
     }
 
     /// A connection that has carried a request, and so has every other one behind it.
