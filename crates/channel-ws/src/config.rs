@@ -13,7 +13,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limit: WebSockets that one peer may have at once with the same [`WsRoutes`](crate::WsRoutes); one
 /// more is refused with `busy`. Each may hold a message that is not complete.
-pub const MAX_SOCKETS_PER_PEER: usize = 64;
+pub const MAX_SOCKETS_PER_PEER: usize = 256;
 
 /// How a [`WebSocket`](crate::WebSocket) behaves.
 #[derive(Clone, Copy, Debug)]

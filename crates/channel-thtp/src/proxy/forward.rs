@@ -287,7 +287,7 @@ mod tests {
     async fn asked_by_a_foreign_page(proxy: ForwardProxy) -> String {
         let (mut near, far) = tokio::io::duplex(1 << 16);
         tokio::spawn(connection::converse(far, 8042, Arc::new(proxy.forward)));
-        let asks = "GET /x?a=<b> HTTP/1.1\r\nHost: bob.localhost:8042\r\nConnection: close\r\n\
+        let asks = "GET /x?a='b'&c HTTP/1.1\r\nHost: bob.localhost:8042\r\nConnection: close\r\n\
                     Accept: text/html\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\
                     Sec-Fetch-Dest: document\r\n\r\n";
         near.write_all(asks.as_bytes()).await.unwrap();
@@ -318,7 +318,7 @@ mod tests {
         });
         let answer = asked_by_a_foreign_page(proxy).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(answer.contains("<a href=\"/x?a=&lt;b&gt;\">"), "{answer}");
+        assert!(answer.contains("<a href=\"/x?a=&#39;b&#39;&amp;c\">"), "{answer}");
         assert!(answer.contains("frame-ancestors"), "{answer}");
         let answer = asked_by_a_foreign_page(ForwardProxy::new(Familiar)).await;
         assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
