@@ -318,7 +318,10 @@ mod tests {
         });
         let answer = asked_by_a_foreign_page(proxy).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(answer.contains("<a href=\"/x?a=&#39;b&#39;&amp;c\">"), "{answer}");
+        assert!(
+            answer.contains("<a href=\"/x?a=&#39;b&#39;&amp;c\">"),
+            "{answer}"
+        );
         assert!(answer.contains("frame-ancestors"), "{answer}");
         let answer = asked_by_a_foreign_page(ForwardProxy::new(Familiar)).await;
         assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
