@@ -82,12 +82,17 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(&printable(&self.what))?;
         match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
+            Some(hint) => write!(f, "; {}", printable(hint)),
             None => Ok(()),
         }
     }
+}
+
+/// A text that does nothing to a terminal but show: peers have a say in many.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(|char: char| char.is_control() && char != '\n', "\u{fffd}")
 }
 
 impl std::error::Error for Failure {}
@@ -105,6 +110,14 @@ mod tests {
             r#"{"code":"unreachable","what":"no answer","hint":"is it up?"}"#
         );
         assert_eq!(serde_json::from_str::<Failure>(&text).unwrap(), failure);
+    }
+
+    #[test]
+    fn what_peers_say_commands_no_terminal() {
+        let failure = Failure::failed("no: \x1b]52;c;eA==\x07\u{9b}2J").hint("\x1b[2J");
+        let text = failure.to_string();
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert!(text.contains("no: "), "{text:?}");
     }
 
     #[test]

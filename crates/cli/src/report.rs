@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, printable};
 use crate::record::Record;
 
 /// Records of one client that wait to be sent. At the limit its command waits; if that does not help in time, it fails.
@@ -93,7 +93,7 @@ impl Printer {
             serde_json::to_writer(&mut *out, record)?;
             writeln!(out)?;
         } else {
-            writeln!(out, "{record}")?;
+            writeln!(out, "{}", printable(&record.to_string()))?;
         }
         out.flush()
     }

@@ -53,7 +53,7 @@ pub(crate) struct Get {
     #[arg(short = 'O', long)]
     pub(crate) remote_name: bool,
     /// Ask for the head alone, and print it
-    #[arg(short = 'I', long)]
+    #[arg(short = 'I', long, conflicts_with_all = ["output", "remote_name"])]
     pub(crate) head: bool,
     /// The method; GET, or POST with --data
     #[arg(short = 'X', long, value_name = "METHOD")]

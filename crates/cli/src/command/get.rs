@@ -1,5 +1,6 @@
 //! `mesh get`: one request, as curl makes it.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use mesh::prelude::*;
 use mesh::thtp::{Body, BodyError, ThtpError};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use crate::access::Access;
@@ -65,7 +67,11 @@ async fn fetch(
         (false, Some(file)) => download(response, file, report).await,
         (false, None) => {
             let out = stdio::output().map_err(|error| Failure::output(&error))?;
-            copy(response, out, &mut Report::stderr(true)).await
+            let copied = copy(response, out, &Failure::output, &mut Report::stderr(true)).await;
+            copied.map_err(|failure| match failure.code {
+                Code::Unreachable => failure.hint("what was written so far is not complete"),
+                _ => failure,
+            })
         }
     }
 }
@@ -135,13 +141,18 @@ fn request(options: &Get, path: &str) -> Outcome<Request<Body>> {
             .headers_mut()
             .insert(http::header::CONTENT_LENGTH, length.into());
     }
+    let mut given = HashSet::new();
     for header in &options.header {
         let (name, value) = header
             .split_once(':')
             .ok_or_else(|| usage("a header without a colon"))?;
         let name: HeaderName = name.trim().parse().map_err(|_| usage("the header"))?;
         let value = HeaderValue::from_str(value.trim()).map_err(|_| usage("the header"))?;
-        request.headers_mut().insert(name, value);
+        // The first takes the place of ours, the others come beside it.
+        match given.insert(name.clone()) {
+            true => _ = request.headers_mut().insert(name, value),
+            false => _ = request.headers_mut().append(name, value),
+        }
     }
     Ok(request)
 }
@@ -166,29 +177,48 @@ async fn write(bytes: &[u8]) -> Outcome {
     written.await.map_err(|error| Failure::output(&error))
 }
 
-/// Into a file beside, which gets its name once it is whole.
+/// Into a file beside, which gets its name once it is whole, and is gone if it never is. Into a device or
+/// a pipe as it comes.
 async fn download(response: Response<Body>, file: &Path, report: &mut Report) -> Outcome {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let cannot = |error: io::Error| {
+    let cannot = |error: &io::Error| {
         Failure::failed(format_args!("cannot write {}: {error}", file.display()))
     };
-    let out = tokio::fs::File::create(&part).await.map_err(cannot)?;
-    let copied = copy(response, out, report).await;
-    match copied {
-        Ok(()) => tokio::fs::rename(&part, file).await.map_err(cannot),
-        Err(failure) => {
-            // What is left of it is of no use.
-            let _ = tokio::fs::remove_file(&part).await;
-            Err(failure)
-        }
+    // What a link leads to is replaced, not the link.
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    if file.metadata().is_ok_and(|there| !there.is_file()) {
+        let out = tokio::fs::OpenOptions::new().write(true).open(file).await;
+        return copy(
+            response,
+            out.map_err(|error| cannot(&error))?,
+            &cannot,
+            report,
+        )
+        .await;
     }
+    let part = beside(file).map_err(|error| cannot(&error))?;
+    let out = part.reopen().map_err(|error| cannot(&error))?;
+    let out = tokio::fs::File::from_std(out);
+    copy(response, out, &cannot, report).await?;
+    let named = part.persist(file);
+    named.map(drop).map_err(|error| cannot(&error.error))
+}
+
+/// A new file in the same folder, with the permissions that files have there.
+fn beside(file: &Path) -> io::Result<NamedTempFile> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    let mut part = tempfile::Builder::new();
+    part.prefix(&name).suffix(".part");
+    #[cfg(unix)]
+    part.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    part.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 async fn copy(
     response: Response<Body>,
     mut out: impl AsyncWrite + Unpin,
+    cannot: &(dyn Fn(&io::Error) -> Failure + Sync),
     report: &mut Report,
 ) -> Outcome {
     let total = http_body::Body::size_hint(response.body()).exact();
@@ -199,19 +229,18 @@ async fn copy(
             Ok(data) => data,
             Err(_trailers) => continue,
         };
-        out.write_all(&data)
-            .await
-            .map_err(|error| Failure::output(&error))?;
+        let written = out.write_all(&data).await;
+        written.map_err(|error| cannot(&error))?;
         done += data.len() as u64;
         if let Some(total) = total {
             report.report(Record::Progress { done, total }).await?;
         }
     }
-    out.flush().await.map_err(|error| Failure::output(&error))
+    out.flush().await.map_err(|error| cannot(&error))
 }
 
 fn broken(error: &BodyError) -> Failure {
-    Failure::unreachable(error).hint("what was written so far is not complete")
+    Failure::unreachable(format_args!("the response broke off: {error}"))
 }
 
 fn no_response(error: ThtpError) -> Failure {
@@ -219,5 +248,59 @@ fn no_response(error: ThtpError) -> Failure {
         ThtpError::Request(_) => Failure::usage(error),
         ThtpError::Refused(_) => Failure::new(Code::Refused, error).hint("there, run `mesh serve`"),
         error => Failure::unreachable(error),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
+
+    use super::*;
+
+    async fn downloaded(body: Body, file: &Path) -> Outcome {
+        download(Response::new(body), file, &mut Report::stderr(true)).await
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_written_to_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let reader = tokio::task::spawn_blocking({
+            let pipe = pipe.clone();
+            move || std::fs::read(pipe)
+        });
+        downloaded(Body::full("hello"), &pipe).await.unwrap();
+        assert_eq!(reader.await.unwrap().unwrap(), b"hello");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_replaced_where_it_is_and_only_by_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file.part"), "of somebody else").unwrap();
+        std::fs::write(at("file"), "old").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        let broken = cut_off();
+        let failure = downloaded(broken, &at("link")).await.unwrap_err();
+        assert_eq!(failure.code, Code::Unreachable, "{failure}");
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"old");
+        downloaded(Body::full("new"), &at("link")).await.unwrap();
+        assert!(at("link").is_symlink());
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"new");
+        assert_eq!(std::fs::read(at("file.part")).unwrap(), b"of somebody else");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        std::fs::write(at("other"), "").unwrap();
+        let mode = |name: &str| at(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode("file"), mode("other"), "as other files have it");
+    }
+
+    /// A body that breaks off.
+    fn cut_off() -> Body {
+        let (sender, body) = http_body_util::channel::Channel::<Bytes, io::Error>::new(1);
+        sender.abort(io::Error::other("cut"));
+        Body::new(body)
     }
 }

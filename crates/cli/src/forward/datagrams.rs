@@ -16,8 +16,9 @@ use super::spec::{HostPort, Rule};
 use super::way::{Way, first_there, in_use};
 use crate::failure::Failure;
 
-/// Flows of one socket at once; at the limit the one that was quiet for longest makes room.
-const MAX_FLOWS: usize = 256;
+/// Flows of one socket at once; at the limit the one that was quiet for longest makes room. Far fewer than
+/// the tunnels that a peer makes for us: TCP needs places, too.
+const MAX_FLOWS: usize = 64;
 
 /// Datagrams of one flow that wait to be sent; more are lost, as in a full socket buffer.
 const FLOW_CAPACITY: usize = 64;

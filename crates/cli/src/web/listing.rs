@@ -1,7 +1,8 @@
 //! What is in a folder, as a page.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderValue, Response};
 use mesh::thtp::Body;
@@ -17,10 +18,16 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// The list of a folder that is called `path` in the browser.
-pub(super) fn of(folder: &Path, path: &str) -> Response<Body> {
-    let title = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let body = page(&title, &names(folder), path != "/");
+/// The list of a folder that is called `path`: the names that are `served`, which tells where each leads.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn of(
+    folder: &Path,
+    path: &str,
+    served: impl Fn(&str) -> Option<PathBuf>,
+) -> io::Result<Response<Body>> {
+    let body = page(path, &names(folder, served)?, path != "/");
     let mut response = Response::new(Body::full(body));
     let headers = response.headers_mut();
     for (name, value) in [
@@ -30,24 +37,22 @@ pub(super) fn of(folder: &Path, path: &str) -> Response<Body> {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
+    Ok(response)
 }
 
 /// Names, folders with a slash; one more than are shown at most.
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
+fn names(folder: &Path, served: impl Fn(&str) -> Option<PathBuf>) -> io::Result<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)?
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let is_folder = entry.path().is_dir();
+            let is_folder = served(&name)?.is_dir();
             (!name.starts_with('.')).then(|| if is_folder { name + "/" } else { name })
         })
         .take(MAX_LISTED + 1)
         .collect();
     names.sort();
-    names
+    Ok(names)
 }
 
 fn page(title: &str, names: &[String], has_parent: bool) -> String {
