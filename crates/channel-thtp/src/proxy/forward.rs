@@ -15,7 +15,7 @@ use super::host::{Destination, HostError, destination};
 use super::origin::Asker;
 use super::page::{choice, page};
 use super::stall::{Progress, Steady};
-use super::{NameError, Names, Upgrades, connection, identity, origin};
+use super::{NameError, Names, OnUpgrade, Upgrades, connection, identity, origin};
 use crate::body::Body;
 use crate::client::LinkThtpExt as _;
 use crate::error::{HeadError, ThtpError};
@@ -156,7 +156,7 @@ impl Forward {
             let text = "This proxy passes no WebSockets on.".to_owned();
             return Err((StatusCode::NOT_IMPLEMENTED, text));
         };
-        let on_upgrade = hyper::upgrade::on(&mut request);
+        let on_upgrade = OnUpgrade(hyper::upgrade::on(&mut request));
         let (parts, _no_body) = request.into_parts();
         let request = Request::from_parts(parts, ());
         Ok(upgrades.upgrade(link, request, on_upgrade).await)

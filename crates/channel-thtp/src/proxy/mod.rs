@@ -14,9 +14,12 @@ mod reverse;
 mod stall;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 
+use hyper_util::rt::TokioIo;
 use telehash_runtime::Link;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::{
     connection::{HEAD_READ_TIMEOUT, MAX_CONNECTIONS, MAX_PROXY_HEAD},
@@ -36,8 +39,25 @@ pub trait Upgrades: Send + Sync + 'static {
         &self,
         link: Link,
         request: http::Request<()>,
-        on_upgrade: hyper::upgrade::OnUpgrade,
+        on_upgrade: OnUpgrade,
     ) -> Pin<Box<dyn Future<Output = http::Response<crate::Body>> + Send>>;
+}
+
+/// The connection of whoever asked for a WebSocket, once the response with 101 has gone there.
+#[derive(Debug)]
+pub struct OnUpgrade(hyper::upgrade::OnUpgrade);
+
+impl OnUpgrade {
+    /// The connection.
+    ///
+    /// # Errors
+    /// It was closed before, or the response was another.
+    pub async fn connection(
+        self,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        let upgraded = self.0.await.map_err(io::Error::other)?;
+        Ok(TokioIo::new(upgraded))
+    }
 }
 
 /// Why a name leads to no link. The texts are shown to whoever asked.

@@ -4,10 +4,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Request, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use mesh::Link;
-use mesh::thtp::proxy::{Upgrades, climbs};
+use mesh::thtp::proxy::{OnUpgrade, Upgrades, climbs};
 use mesh::thtp::{Body, IDENTITY_HEADER};
 use mesh::ws::gateway::{GatewayError, LocalServer, to_link};
 use mesh::ws::{IncomingWs, WsRoutes};
@@ -54,8 +52,8 @@ impl Upgrades for WebSockets {
                     while running.try_join_next().is_some() {}
                     // The connection is the browser's until the response is there.
                     running.spawn(async move {
-                        match on_upgrade.await {
-                            Ok(upgraded) => bridge.run(TokioIo::new(upgraded)).await,
+                        match on_upgrade.connection().await {
+                            Ok(connection) => bridge.run(connection).await,
                             Err(error) => tracing::debug!(%error, "a WebSocket's browser is gone"),
                         }
                         drop(place);
