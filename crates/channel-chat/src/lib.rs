@@ -43,6 +43,7 @@
 //! ```
 
 mod chain;
+mod driver;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -55,6 +56,7 @@ mod store;
 
 pub use self::{
     chain::Chain,
+    driver::{CHAT, ChatEvent, Chats, Conversation, Invite, MeshChatExt, PROFILE},
     error::{MessageError, ReceiveError, Refusal, RoomError, StoreError},
     history::{Content, Entry},
     id::{Id, IdError},
@@ -66,6 +68,7 @@ pub use self::{
 /// What this crate bounds, each with what happens at the limit.
 pub mod limits {
     pub use crate::chain::{MAX_CHAIN, MAX_WALK};
+    pub use crate::driver::{MAX_APART, MAX_EVENTS, MAX_KNOCKING, MAX_LINES, MAX_REFUSALS};
     pub use crate::message::{
         MAX_AKA, MAX_ALTS, MAX_MESSAGE, MAX_NAME, MAX_PROFILE, MAX_REF, MAX_REFS, MAX_TEXT,
     };

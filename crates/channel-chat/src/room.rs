@@ -154,12 +154,14 @@ impl Room {
         Some(self.tail(who)?.id)
     }
 
-    /// Where somebody is who has our messages up to `last`; none if it is no id of ours.
+    /// Where somebody is who has our messages up to `last`; none if it is no id of ours. `last` itself
+    /// comes again, because it may have changed.
     #[must_use]
     pub fn cursor(&self, last: Id) -> Option<Cursor> {
         let ours = self.tail(&self.me).map_or(0, |tail| tail.place);
         let place = place(&self.me, self.profile.id, last)?;
-        (place <= ours).then_some(Cursor { place })
+        let before = place.saturating_sub(1);
+        (place <= ours).then_some(Cursor { place: before })
     }
 
     /// Some of our messages that come after the cursor, which moves on; nothing if these were all. What

@@ -3,5 +3,6 @@
 mod common;
 mod hostile;
 mod javascript;
+mod links;
 mod many;
 mod resume;

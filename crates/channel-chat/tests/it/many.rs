@@ -218,6 +218,20 @@ fn an_edit_goes_to_those_who_come_later_too() {
 }
 
 #[test]
+fn an_edit_that_was_lost_comes_with_what_is_resumed() {
+    let (mut leader, mut member) = pair();
+    let said = leader.send("helo", NOW).unwrap();
+    member.receive(hashname(1), &said.packet).unwrap();
+    leader.edit(said.id, "hello").unwrap();
+    assert_eq!(
+        catch_up(&mut member, &mut leader),
+        [Received::Edited(said.id)]
+    );
+    assert_eq!(catch_up(&mut member, &mut leader), [Received::Duplicate]);
+    assert_eq!(texts(&mut member), ["hello"]);
+}
+
+#[test]
 fn all_receipts_have_a_name_of_their_own() {
     let (mut leader, mut member) = pair();
     let said = leader.send("hello", NOW).unwrap();

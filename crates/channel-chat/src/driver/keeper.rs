@@ -1,0 +1,104 @@
+//! Keeps up with every participant: links, channels, and both again when they break.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telehash_hashname::Hashname;
+use telehash_runtime::{HandlerError, Link, Mesh};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::shared::Core;
+use super::{line, profiles};
+use crate::room::Participant;
+
+/// Between two attempts, at first and at most.
+const AGAIN: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// How long whoever has the higher hashname leaves it to the other one to open the channel.
+const YIELD: Duration = Duration::from_secs(2);
+
+/// How long a link is waited for before the attempt begins anew.
+const LINK: Duration = Duration::from_secs(60);
+
+/// Keeps a task for everybody else, from when they join.
+pub(super) async fn keep_everybody(mesh: Mesh, core: Arc<Core>) {
+    let mut changed = core.changed();
+    let mut kept = HashSet::from([core.me]);
+    // Dropping it ends them.
+    let mut tasks = JoinSet::new();
+    loop {
+        changed.mark_unchanged();
+        for who in everybody(&core) {
+            if kept.insert(who) {
+                tasks.spawn(keep(mesh.clone(), core.clone(), who));
+            }
+        }
+        if changed.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn everybody(core: &Core) -> Vec<Hashname> {
+    let room = core.room();
+    let participants = room.participants().iter();
+    participants
+        .map(Participant::who)
+        .chain([core.leader])
+        .collect()
+}
+
+async fn keep(mesh: Mesh, core: Arc<Core>, who: Hashname) {
+    let mut changed = core.changed();
+    let mut again = AGAIN;
+    loop {
+        changed.mark_unchanged();
+        if core.has_line(&who) {
+            again = AGAIN;
+            if changed.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let talked = match linked(&mesh, who).await {
+            Ok(link) => talk(&core, &link).await,
+            Err(error) => Err(error),
+        };
+        if talked.is_err() {
+            sleep(again).await;
+            again = (again * 2).min(LONGEST);
+        } else {
+            again = AGAIN;
+        }
+    }
+}
+
+async fn linked(mesh: &Mesh, who: Hashname) -> Result<Link, HandlerError> {
+    let link = match mesh.get(&who) {
+        Some(link) => link,
+        None => mesh.link(who).await?,
+    };
+    link.wait_up(LINK).await?;
+    Ok(link)
+}
+
+/// Greets, and talks until the channel ends.
+async fn talk(core: &Arc<Core>, link: &Link) -> Result<(), HandlerError> {
+    let who = link.hashname();
+    if core.me == core.leader {
+        // JavaScript talks to nobody whose profile it did not get from them.
+        profiles::send(core, link, profiles::known(core, &who)).await?;
+    } else if !core.room().is_joined() {
+        profiles::send(core, link, None).await?;
+    }
+    if core.me > who {
+        sleep(YIELD).await;
+        if core.has_line(&who) {
+            return Ok(());
+        }
+    }
+    line::open(core, link).await
+}

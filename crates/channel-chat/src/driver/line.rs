@@ -1,0 +1,206 @@
+//! A channel with one participant: what we say goes out, and what they say comes in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::Map;
+use telehash_channel_stream::{Message as Sent, MessageError as StreamError, MessageStream};
+use telehash_hashname::Hashname;
+use telehash_lob::Lob;
+use telehash_runtime::{Channel, ChannelError, HandlerError, IncomingChannel, Link, Open, Packet};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::shared::{ChatEvent, Core};
+use super::{CHAT, Registry, id_of};
+use crate::error::{ReceiveError, Refusal};
+use crate::id::Id;
+use crate::message::MAX_MESSAGE;
+use crate::room::Cursor;
+
+/// Limit: channels of one chat with one participant; one more is refused with `busy`. JavaScript opens
+/// two or three.
+pub const MAX_LINES: usize = 8;
+
+/// Limit: edits and receipts that wait to be sent to one participant. At the limit receipts are dropped,
+/// and an edit makes the channel end, so that chatting is resumed on another one, where it is sent again.
+pub const MAX_APART: usize = 64;
+
+/// Limit: messages on one channel that are refused; one more ends the channel.
+pub const MAX_REFUSALS: u32 = 16;
+
+/// How long the peer may take to answer.
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+type Sink = SplitSink<MessageStream, Sent>;
+
+/// Somebody opens a channel with us.
+pub(super) async fn opened(
+    registry: &Arc<Registry>,
+    channel: IncomingChannel,
+) -> Result<(), HandlerError> {
+    let peer = channel.peer();
+    let Some(core) = id_of(channel.head(), "chat").and_then(|chat| registry.get(chat)) else {
+        channel.refuse("unknown chat");
+        return Ok(());
+    };
+    let known = {
+        let room = core.room();
+        let joined = room.participant(&peer).and_then(|_| room.last_from(&peer));
+        // Whoever has not heard of us yet may know the leader before it has joined itself.
+        let last = joined.or_else(|| {
+            (peer == core.leader)
+                .then(|| room.last_from(&peer))
+                .flatten()
+        });
+        let cursor = id_of(channel.head(), "last").and_then(|last| room.cursor(last));
+        last.zip(cursor)
+    };
+    let Some((last, cursor)) = known else {
+        channel.refuse("no profile");
+        return Ok(());
+    };
+    let mut channel = channel.accept()?;
+    channel
+        .send(Packet::default().head(head([("last", last)])))
+        .await?;
+    run(&core, channel, cursor).await;
+    Ok(())
+}
+
+/// Opens a channel with somebody and talks until it ends.
+pub(super) async fn open(core: &Arc<Core>, link: &Link) -> Result<(), HandlerError> {
+    let peer = link.hashname();
+    let last = core.room().last_from(&peer).ok_or(ChannelError::LinkDown)?;
+    let open = Open::reliable(CHAT).head(head([("chat", core.id()), ("last", last)]));
+    let mut channel = link.open(open).await?;
+    let answer = timeout(ANSWER, channel.recv()).await??;
+    let last = id_of(answer.and_then(|packet| packet.head).as_deref(), "last");
+    let cursor = last.and_then(|last| core.room().cursor(last));
+    let Some(cursor) = cursor else {
+        channel.fail("unknown last");
+        return Err("the answer has no last id of ours".into());
+    };
+    run(core, channel, cursor).await;
+    Ok(())
+}
+
+/// Talks until the channel ends, or the chat does.
+async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
+    let peer = channel.peer();
+    let (apart, waiting) = mpsc::channel(MAX_APART);
+    let Some(number) = core.add_line(peer, apart) else {
+        channel.fail("busy");
+        return;
+    };
+    let registered = Registered { core, peer, number };
+    let (sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
+    tokio::select! {
+        () = send(&registered, sink, cursor, waiting) => {}
+        () = receive(core, stream, peer) => {}
+        () = core.closed() => {}
+    }
+}
+
+/// Takes the channel off the list, whatever ends it.
+struct Registered<'a> {
+    core: &'a Core,
+    peer: Hashname,
+    number: u64,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.core.remove_line(self.peer, self.number);
+    }
+}
+
+/// Ends when the channel fails; while another channel is used for sending, it waits.
+async fn send(
+    line: &Registered<'_>,
+    mut sink: Sink,
+    mut cursor: Cursor,
+    mut apart: mpsc::Receiver<Bytes>,
+) {
+    let core = line.core;
+    let mut said = core.said();
+    loop {
+        said.mark_unchanged();
+        let unsent = core.room().unsent(&mut cursor);
+        let packets = match unsent {
+            Ok(packets) => packets,
+            Err(error) => {
+                core.publish(ChatEvent::StoreFailed(Arc::new(error)));
+                return;
+            }
+        };
+        let more = !packets.is_empty();
+        for packet in packets {
+            let Some(message) = to_send(&packet) else {
+                continue;
+            };
+            if sink.send(message).await.is_err() {
+                return;
+            }
+        }
+        if more {
+            continue;
+        }
+        tokio::select! {
+            changed = said.changed() => if changed.is_err() { return },
+            packet = apart.recv() => {
+                let Some(message) = packet.map(|packet| to_send(&packet)) else {
+                    if core.is_newest(&line.peer, line.number) {
+                        return;
+                    }
+                    // Another channel took over. What JavaScript sends may still come on this one.
+                    return std::future::pending().await;
+                };
+                if let Some(message) = message && sink.send(message).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {
+    let mut refusals = 0;
+    while let Some(message) = stream.next().await {
+        let taken = match message {
+            Ok(Sent::Lob { head, body }) => match telehash_lob::encode_json(&head, &body) {
+                Ok(packet) => core.take(peer, &packet.into()),
+                Err(_) => Err(Refusal::Misplaced.into()),
+            },
+            // What is no message does not keep the next one from being one.
+            Ok(_) | Err(StreamError::Malformed { .. } | StreamError::UnknownEncoding(_)) => {
+                Err(Refusal::Misplaced.into())
+            }
+            Err(_) => return,
+        };
+        match taken {
+            Ok(()) => {}
+            // What is missing comes when this is resumed.
+            Err(ReceiveError::Refused(Refusal::Skipped { .. }) | ReceiveError::Store(_)) => return,
+            Err(_) if refusals < MAX_REFUSALS => refusals += 1,
+            Err(_) => return,
+        }
+    }
+}
+
+/// A packet, as the stream takes it.
+pub(super) fn to_send(packet: &Bytes) -> Option<Sent> {
+    let lob = Lob::parse(packet).ok()?;
+    let body = packet.slice(packet.len() - lob.body().len()..);
+    let head = lob.json().ok()?;
+    Some(Sent::Lob { head, body })
+}
+
+/// A head with these ids.
+pub(super) fn head<const N: usize>(ids: [(&str, Id); N]) -> Map<String, serde_json::Value> {
+    let field = |(name, id): (&str, Id)| (name.to_owned(), id.to_string().into());
+    ids.into_iter().map(field).collect()
+}
