@@ -1,15 +1,61 @@
 //! The chat channel: rooms of people, for two or for many (channel-types.md, "chat").
 //!
-//! A [`Room`] is a chat as one of its participants sees it. One of them leads it and lets the others in;
-//! everybody says everything to everybody else, over a link with each. The ids of one participant's
-//! messages are a [`Chain`] of digests: so nobody can slip in a message, and nobody can leave one out
-//! unnoticed. What comes is checked by [`Room::receive`], which refuses what is not right and says why
-//! ([`Refusal`]).
+//! One of those who take part leads the chat and lets the others in; everybody says everything to everybody
+//! else, over a link with each. The ids of one participant's messages are a [`Chain`] of digests: so nobody
+//! can slip in a message, and nobody can leave one out unnoticed. What is not right is refused, and the
+//! application hears why ([`Refusal`]).
 //!
-//! The order of the [history](Room::history) is the same for everybody who has the same messages, in
-//! whatever order they came. A [`Store`] keeps it from one run to the next.
+//! The extension trait [`MeshChatExt`] adds [`Chats`] to meshes. A [`Conversation`] keeps up with everybody:
+//! links and channels come again when they break, and what was missed comes with them. Reaching the others by
+//! their hashnames alone takes a router, which the leader can be.
 //!
-//! This is without I/O: bytes come in, and bytes come out.
+//! ```
+//! use telehash_channel_chat::{ChatEvent, MemoryStore, MeshChatExt as _, NewSeat};
+//! use telehash_runtime::{Accept, Mesh};
+//! use telehash_transport::memory::MemoryNetwork;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let network = MemoryNetwork::new(1);
+//! let store = || Box::new(MemoryStore::new());
+//!
+//! // Ann leads a chat. (The eight bytes have to be random.)
+//! let ann = Mesh::builder().transport(network.endpoint()).accept(Accept::All).build().await?;
+//! let anns = ann.chats().lead(&NewSeat::new(ann.hashname(), *b"a secret", "Ann"), store())?;
+//! let mut news = anns.events();
+//!
+//! // Bob asks to take part.
+//! let bob = Mesh::builder().transport(network.endpoint()).build().await?;
+//! bob.link(ann.local_link_json()).await?;
+//! let seat = NewSeat::new(bob.hashname(), *b"another!", "Bob");
+//! let bobs = bob.chats().join(&seat, anns.id(), ann.hashname(), store())?;
+//!
+//! // Ann lets him in, and says something.
+//! while let Ok(event) = news.recv().await {
+//!     if let ChatEvent::Knock { who, .. } = event {
+//!         anns.admit(who)?;
+//!         break;
+//!     }
+//! }
+//! let mut news = bobs.events();
+//! anns.send("hello, Bob")?;
+//! loop {
+//!     if let ChatEvent::Message { id, .. } = news.recv().await? {
+//!         assert_eq!(bobs.room().message(id).unwrap().text(), Some("hello, Bob"));
+//!         break;
+//!     }
+//! }
+//! # bob.close().await;
+//! # ann.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Without I/O
+//!
+//! A [`Room`] is a chat as one of its participants sees it: it decides everything, and does no I/O but for its
+//! [`Store`], which keeps the chat from one run to the next. The order of its [history](Room::history) is the
+//! same for everybody who has the same messages, in whatever order they came.
 //!
 //! ```
 //! use telehash_channel_chat::{MemoryStore, NewSeat, Received, Room};
@@ -19,8 +65,6 @@
 //! let [ann, bob] = [1, 2].map(|byte| Hashname::from_bytes([byte; 32]));
 //! let store = || Box::new(MemoryStore::new());
 //! let now = 1_394_162_554;
-//!
-//! // Ann leads, and lets Bob in. (The eight bytes have to be random.)
 //! let mut anns = Room::lead(&NewSeat::new(ann, *b"a secret", "Ann"), now, store())?;
 //! let mut bobs = Room::join(&NewSeat::new(bob, *b"another!", "Bob"), anns.id(), ann, store())?;
 //! anns.admit(bob, bobs.profile().clone(), now)?;
@@ -30,13 +74,10 @@
 //! for packet in anns.unsent(&mut cursor)? {
 //!     bobs.receive(ann, &packet)?;
 //! }
-//! assert!(bobs.is_joined());
 //!
 //! // From now on everything is said to everybody.
 //! let hello = bobs.send("hello", now + 1)?;
 //! assert_eq!(anns.receive(bob, &hello.packet)?, Received::Message(hello.id));
-//! let texts: Vec<_> = anns.history().filter_map(|entry| entry.text()).collect();
-//! assert_eq!(texts, ["hello"]);
 //! assert_eq!(anns.name(&bob).unwrap(), "Bob");
 //! # Ok(())
 //! # }

@@ -17,6 +17,9 @@ use crate::shares::{MAX_HISTORY, Shares};
 /// A store may forget records, the oldest first, but for the newest of each sender and those that are
 /// [`lasting`](Record::lasting). What it has forgotten of ours is missing to those who come later, and
 /// they are told so.
+///
+/// It is called while the chat is locked, also from tasks of an asynchronous runtime: nothing in it should
+/// take long.
 pub trait Store: Send {
     /// Keeps our part in a chat, which never changes.
     ///

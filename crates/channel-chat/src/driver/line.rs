@@ -14,9 +14,8 @@ use telehash_runtime::{Channel, ChannelError, HandlerError, IncomingChannel, Lin
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::shared::{ChatEvent, Core};
+use super::shared::{ChatEvent, Core, Taken};
 use super::{CHAT, Registry, id_of};
-use crate::error::{ReceiveError, Refusal};
 use crate::id::Id;
 use crate::message::MAX_MESSAGE;
 use crate::room::Cursor;
@@ -49,15 +48,8 @@ pub(super) async fn opened(
     };
     let known = {
         let room = core.room();
-        let joined = room.participant(&peer).and_then(|_| room.last_from(&peer));
-        // Whoever has not heard of us yet may know the leader before it has joined itself.
-        let last = joined.or_else(|| {
-            (peer == core.leader)
-                .then(|| room.last_from(&peer))
-                .flatten()
-        });
         let cursor = id_of(channel.head(), "last").and_then(|last| room.cursor(last));
-        last.zip(cursor)
+        room.last_from(&peer).zip(cursor)
     };
     let Some((last, cursor)) = known else {
         channel.refuse("no profile");
@@ -173,20 +165,18 @@ async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hash
         let taken = match message {
             Ok(Sent::Lob { head, body }) => match telehash_lob::encode_json(&head, &body) {
                 Ok(packet) => core.take(peer, &packet.into()),
-                Err(_) => Err(Refusal::Misplaced.into()),
+                Err(_) => Taken::Refused,
             },
             // What is no message does not keep the next one from being one.
             Ok(_) | Err(StreamError::Malformed { .. } | StreamError::UnknownEncoding(_)) => {
-                Err(Refusal::Misplaced.into())
+                Taken::Refused
             }
             Err(_) => return,
         };
         match taken {
-            Ok(()) => {}
-            // What is missing comes when this is resumed.
-            Err(ReceiveError::Refused(Refusal::Skipped { .. }) | ReceiveError::Store(_)) => return,
-            Err(_) if refusals < MAX_REFUSALS => refusals += 1,
-            Err(_) => return,
+            Taken::In => {}
+            Taken::Refused if refusals < MAX_REFUSALS => refusals += 1,
+            Taken::Refused | Taken::Again => return,
         }
     }
 }

@@ -101,6 +101,17 @@ struct Line {
     apart: Option<mpsc::Sender<Bytes>>,
 }
 
+/// What became of something that somebody sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is in the room.
+    In,
+    /// It is not to be had.
+    Refused,
+    /// It has to come again, with what is missing before it.
+    Again,
+}
+
 /// Who may come in.
 #[derive(Debug, Default)]
 struct Doors {
@@ -198,26 +209,27 @@ impl Core {
     }
 
     /// Takes in what somebody sent.
-    pub(super) fn take(&self, from: Hashname, packet: &Bytes) -> Result<(), ReceiveError> {
+    pub(super) fn take(&self, from: Hashname, packet: &Bytes) -> Taken {
         let received = self.room().receive(from, packet);
         let received = match received {
             Ok(received) => received,
             Err(ReceiveError::Refused(refusal)) => {
+                let skipped = matches!(refusal, Refusal::Skipped { .. });
                 let refusal = Arc::new(refusal);
-                self.publish(ChatEvent::Refused {
-                    from,
-                    refusal: refusal.clone(),
-                });
-                return Err(skipped(&refusal));
+                self.publish(ChatEvent::Refused { from, refusal });
+                return if skipped {
+                    Taken::Again
+                } else {
+                    Taken::Refused
+                };
             }
             Err(ReceiveError::Store(error)) => {
-                let said = error.to_string();
                 self.publish(ChatEvent::StoreFailed(Arc::new(error)));
-                return Err(StoreError::new(said).into());
+                return Taken::Again;
             }
         };
         let event = match received {
-            Received::Duplicate => return Ok(()),
+            Received::Duplicate => return Taken::In,
             Received::Message(id) => ChatEvent::Message { from, id },
             Received::Edited(id) => ChatEvent::Edited { from, id },
             Received::Receipt(receipt) => ChatEvent::Receipt { from, receipt },
@@ -228,7 +240,7 @@ impl Core {
             }
         };
         self.publish(event);
-        Ok(())
+        Taken::In
     }
 
     /// Lets somebody in who was invited, or tells the application that they ask.
@@ -341,14 +353,6 @@ impl Core {
 
     fn doors(&self) -> MutexGuard<'_, Doors> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The refusal again, as far as whoever receives has to know it.
-fn skipped(refusal: &Refusal) -> ReceiveError {
-    match *refusal {
-        Refusal::Skipped { id, missing } => Refusal::Skipped { id, missing }.into(),
-        _ => Refusal::Misplaced.into(),
     }
 }
 
