@@ -51,6 +51,8 @@
 //! # }
 //! ```
 //!
+//! With the feature `disk` there is a [`Store`] on disk, `DiskStore`.
+//!
 //! # Without I/O
 //!
 //! A [`Room`] is a chat as one of its participants sees it: it decides everything, and does no I/O but for its
@@ -84,6 +86,8 @@
 //! ```
 
 mod chain;
+#[cfg(feature = "disk")]
+mod disk;
 mod driver;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -95,6 +99,8 @@ mod room;
 mod shares;
 mod store;
 
+#[cfg(feature = "disk")]
+pub use self::disk::DiskStore;
 pub use self::{
     chain::Chain,
     driver::{CHAT, ChatEvent, Chats, Conversation, Invite, MeshChatExt, PROFILE},
@@ -109,6 +115,8 @@ pub use self::{
 /// What this crate bounds, each with what happens at the limit.
 pub mod limits {
     pub use crate::chain::{MAX_CHAIN, MAX_WALK};
+    #[cfg(feature = "disk")]
+    pub use crate::disk::MAX_ON_DISK;
     pub use crate::driver::{MAX_APART, MAX_EVENTS, MAX_KNOCKING, MAX_LINES, MAX_REFUSALS};
     pub use crate::message::{
         MAX_AKA, MAX_ALTS, MAX_MESSAGE, MAX_NAME, MAX_PROFILE, MAX_REF, MAX_REFS, MAX_TEXT,

@@ -1,6 +1,8 @@
 //! Rooms without a network.
 
 mod common;
+#[cfg(feature = "disk")]
+mod disk;
 mod hostile;
 mod javascript;
 mod links;
