@@ -1,7 +1,8 @@
 //! A chat in a terminal, line by line: leads one and lets everybody in, or joins one.
 //!
 //! `cargo run -p telehash-channel-chat --example chat -- NAME` prints what the others need:
-//! `cargo run -p telehash-channel-chat --example chat -- NAME LINK CHAT`
+//! `cargo run -p telehash-channel-chat --example chat -- NAME LINK CHAT`. With `NAME invited` it waits for an
+//! invitation, and accepts it.
 
 use std::sync::Arc;
 
@@ -30,6 +31,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             println!("'{}' {}", mesh.local_link_json(), chat.id());
             chat
         }
+        [name, invited] if invited == "invited" => {
+            let mut invites = mesh.chats().invites();
+            println!("'{}'", mesh.local_link_json());
+            let invite = invites.recv().await?;
+            let seat = NewSeat::new(mesh.hashname(), secret, name);
+            mesh.chats()
+                .join(&seat, invite.chat, invite.leader, store)?
+        }
         [name, link, id] => {
             let link = LinkJson::parse(link)?;
             mesh.link(&link).await?;
@@ -37,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             mesh.chats()
                 .join(&seat, id.parse()?, link.hashname, store)?
         }
-        _ => return Err("usage: chat NAME [LINK CHAT]".into()),
+        _ => return Err("usage: chat NAME [LINK CHAT | invited]".into()),
     };
     let chat = Arc::new(chat);
     let printing = tokio::spawn(print(chat.clone()));
