@@ -108,6 +108,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("telehash-channel-peer", LINK_AND_BELOW),
     ("telehash-channel-connect", LINK_AND_BELOW),
     ("telehash-runtime", RUNTIME_AND_BELOW),
+    ("telehash-channel-files", STREAM_AND_BELOW),
     ("telehash-channel-sock", STREAM_AND_BELOW),
     ("telehash-channel-thtp", STREAM_AND_BELOW),
     ("telehash-channel-*", RUNTIME_AND_BELOW),
