@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use telehash_runtime::{ChannelError, OpenError, SendError};
 use thiserror::Error;
 
+/// What a peer says whose program ended, or gave its part of the channel up without a word.
+const DROPPED: &str = "dropped";
+
 /// Why a transfer ended before its end. What arrived so far is kept; sending the same again goes on from there.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -13,9 +16,9 @@ pub enum FilesError {
     /// The channel could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The peer refused the transfer or gave it up, in these words: `unknown type` where nobody receives files,
+    /// The peer refused the transfer or ended it, in these words: `unknown type` where nobody receives files,
     /// `busy`, `disk full`, `disk failed`, or what its application says.
-    #[error("the peer does not take the files: {0}")]
+    #[error("the peer ended the transfer: {0}")]
     Refused(String),
     /// The channel broke: the peer or the network is gone.
     #[error("the transfer broke off: {0}")]
@@ -47,7 +50,9 @@ impl FilesError {
     pub(crate) fn stream(error: io::Error) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         match inner {
-            Some(SendError::Channel(ChannelError::Peer(reason))) => Self::Refused(reason.clone()),
+            Some(SendError::Channel(ChannelError::Peer(reason))) if reason.as_str() != DROPPED => {
+                Self::Refused(reason.clone())
+            }
             _ => Self::Broken(error),
         }
     }

@@ -100,7 +100,7 @@ impl Ended {
             }
             Err(error) => {
                 let message = format!(
-                    "receiving from {} broke off: {error}; what arrived is kept for when the same is sent again",
+                    "receiving from {}: {error}; what arrived is kept for when the same is sent again",
                     self.peer.short()
                 );
                 report.report(Record::Warning { message }).await?;

@@ -8,9 +8,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Instant;
 
-use common::{
-    Done, FAILED, PATIENCE, REFUSED, Running, UNREACHABLE, USAGE, Up, World, noise, text,
-};
+use common::{Done, FAILED, PATIENCE, REFUSED, Running, UNREACHABLE, USAGE, Up, World, noise};
 use rustix::process::Signal;
 
 /// Large enough to be broken off.
