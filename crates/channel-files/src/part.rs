@@ -188,7 +188,11 @@ impl Part {
 
     /// Adds to it.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // On a full disk this is what makes room for the journal.
+            let _ = self.file.set_len(self.len);
+            return Err(error);
+        }
         self.hasher.update(bytes);
         self.len += bytes.len() as u64;
         match self.len - self.noted >= NOTE_EVERY {
@@ -201,8 +205,9 @@ impl Part {
     fn note(&mut self) -> io::Result<()> {
         let (len, hash) = (self.len, self.hash().to_hex().as_str().to_owned());
         let new = self.path.with_extension("new");
-        fs::write(&new, serde_json::to_vec(&Note { len, hash })?)?;
-        fs::rename(&new, self.journal())?;
+        fs::write(&new, serde_json::to_vec(&Note { len, hash })?)
+            .and_then(|()| fs::rename(&new, self.journal()))
+            .inspect_err(|_| drop(fs::remove_file(&new)))?;
         self.noted = len;
         Ok(())
     }
