@@ -31,7 +31,10 @@ const TARGETS: [Target; 23] = [
         telehash_channel_connect::fuzzing::introduction,
     ),
     ("tcp_inbound", telehash_transport_tcp::fuzzing::tcp_inbound),
-    ("files_stream", telehash_channel_files::fuzzing::files_stream),
+    (
+        "files_stream",
+        telehash_channel_files::fuzzing::files_stream,
+    ),
     ("sock_open", telehash_channel_sock::fuzzing::sock_open),
     ("thtp_head", telehash_channel_thtp::fuzzing::thtp_head),
     ("ws_messages", telehash_channel_ws::fuzzing::ws_messages),

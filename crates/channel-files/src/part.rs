@@ -173,10 +173,6 @@ impl Part {
         self.hasher.finalize()
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Forgets what is there.
     pub(crate) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
@@ -358,12 +354,24 @@ mod tests {
             let world = World::new();
             let mut part = world.part(1).await;
             part.write(b"hello").unwrap();
-            let path = part.path().to_owned();
+            let path = part.path.clone();
             drop(part);
             damage(&path);
             let part = world.part(1).await;
             assert_eq!((part.len(), part.hash()), (0, blake3::hash(b"")));
         }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_cannot_be_written_keeps_what_it_has() {
+        let world = World::new();
+        let mut part = world.part(1).await;
+        part.write(b"hello").unwrap();
+        part.file = File::open(&part.path).unwrap();
+        part.write(b", world").unwrap_err();
+        drop(part);
+        let part = world.part(1).await;
+        assert_eq!((part.len(), part.hash()), (5, blake3::hash(b"hello")));
     }
 
     #[tokio::test]

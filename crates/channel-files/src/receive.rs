@@ -242,10 +242,10 @@ impl<'a> Receiving<'a> {
                 })
                 .await,
             )?;
-            result.map_err(FilesError::disk(restarted.path()))?;
+            result.map_err(FilesError::disk(self.folder.place_of(&offer.name)))?;
             part = restarted;
         }
-        let (part, last) = self.contents(part, offer.size).await?;
+        let (part, last) = self.contents(part, &offer.name, offer.size).await?;
         match last {
             FromSender::Hash { n: of, hash } if of == n => {
                 let whole = Offer {
@@ -263,10 +263,15 @@ impl<'a> Receiving<'a> {
     }
 
     /// Writes what arrives until the next message.
-    async fn contents(&mut self, part: Part, size: u64) -> Result<(Part, FromSender), FilesError> {
+    async fn contents(
+        &mut self,
+        part: Part,
+        name: &Name,
+        size: u64,
+    ) -> Result<(Part, FromSender), FilesError> {
         let mut len = part.len();
         self.move_on(len);
-        let path = part.path().to_owned();
+        let path = self.folder.place_of(name);
         let disk = |error| FilesError::disk(&path)(error);
         let (mut writing, mut block) = (Writing::new(part), Vec::new());
         loop {

@@ -204,6 +204,25 @@ fn a_receiver_that_is_killed_goes_on_when_it_is_run_again() {
 }
 
 #[test]
+#[ignore = "long: it takes half a minute until the sender knows that the receiver is another one"]
+fn a_sender_goes_on_by_itself_when_the_receiver_comes_back() {
+    let files = Files::new();
+    files.large();
+    let args = ["--id", "r.json", "--dir", "in", "--accept", "all"];
+    let recv = files.world.recv_at(["--tcp", "127.0.0.1:0"], args);
+    let port = &recv.ready["link"]["paths"][0]["port"];
+    let address = format!("127.0.0.1:{port}");
+    let mut sending = files.sending(recv.uri(), "large");
+    files.wait_for_part();
+    recv.signal(Signal::KILL);
+    assert_eq!(recv.ends(), None);
+    let recv = files.world.recv_at(["--tcp", &address], args);
+    assert_eq!(recv.ends(), Some(0));
+    assert_eq!(sending.0.wait().unwrap().code(), Some(0));
+    files.assert_large_arrived();
+}
+
+#[test]
 fn a_sender_gives_up_when_nobody_comes_back_and_says_how_to_go_on() {
     let files = Files::new();
     files.large();

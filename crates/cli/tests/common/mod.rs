@@ -86,7 +86,16 @@ impl World {
 
     /// A running `mesh recv` on a free port of the loopback interface.
     pub(crate) fn recv<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
-        let base = ["recv", "--udp", "127.0.0.1:0", "--json"];
+        self.recv_at(["--udp", "127.0.0.1:0"], args)
+    }
+
+    /// The same at this address.
+    pub(crate) fn recv_at<'a>(
+        &self,
+        [transport, address]: [&'a str; 2],
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Up {
+        let base = ["recv", transport, address, "--json"];
         let mut up = Up::start(&mut self.mesh(base.into_iter().chain(args)));
         up.wait_for("receiving");
         up
