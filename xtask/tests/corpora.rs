@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 23] = [
+const TARGETS: [Target; 24] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -34,6 +34,10 @@ const TARGETS: [Target; 23] = [
     (
         "chat_messages",
         telehash_channel_chat::fuzzing::chat_messages,
+    ),
+    (
+        "files_stream",
+        telehash_channel_files::fuzzing::files_stream,
     ),
     ("sock_open", telehash_channel_sock::fuzzing::sock_open),
     ("thtp_head", telehash_channel_thtp::fuzzing::thtp_head),

@@ -1,5 +1,6 @@
 //! The command line, as people type it.
 
+mod files;
 mod forward;
 mod web;
 
@@ -10,6 +11,7 @@ use mesh::sock::{AllowRule, BindRule};
 use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::files::{Recv, RecvInto, SendFiles};
 pub(crate) use self::forward::Forward;
 pub(crate) use self::web::{Get, Proxy, Serve, Site};
 use crate::command::id::parse_csid;
@@ -88,6 +90,7 @@ pub(crate) enum Command {
         mesh up --discover --accept ask  # be found on this network, and decide about each\n  \
         mesh up --router --accept all  # help others to reach each other\n  \
         mesh up --allow-connect localhost:6379  # whoever is linked reaches our Redis\n  \
+        mesh up --recv inbox  # whoever is linked may send files into that folder\n  \
         mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
@@ -131,6 +134,18 @@ pub(crate) enum Command {
         mesh pipe 'link://192.0.2.1:42424/?cs3a=…' < file\n  \
         ssh -o ProxyCommand='mesh pipe bob' bob")]
     Pipe(Pipe),
+    /// Send files and folders to TARGET; what broke off goes on where it was
+    #[command(after_help = "Examples:\n  \
+        mesh send bob holiday/ notes.txt\n  \
+        mesh send 'link://192.0.2.1:42424/?cs3a=…' large.iso\n  \
+        mesh send bob large.iso  # the same again, after whatever broke it off")]
+    Send(SendFiles),
+    /// Receive the files that a peer sends; nothing is replaced unasked
+    #[command(after_help = "Examples:\n  \
+        mesh recv  # prints an invite for whoever is to send\n  \
+        mesh recv --dir inbox --keep --accept known\n  \
+        mesh up --recv inbox  # as long as the endpoint runs")]
+    Recv(Recv),
     /// Publish a folder or a local web server, for those who may link to us
     #[command(after_help = "Examples:\n  \
         mesh serve ./site --accept known  # prints an invite for whoever is to see it\n  \
@@ -237,6 +252,9 @@ pub(crate) struct Up {
     /// PORT-PORT, ADDRESS:PORT or *:PORT; without an address for programs of this host only
     #[arg(long, value_name = "RULE")]
     pub(crate) allow_bind: Vec<BindRule>,
+    /// Receive files of whoever links to us into this folder, replacing nothing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recv: Option<PathBuf>,
     /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
     #[arg(long)]
     pub(crate) discover: bool,

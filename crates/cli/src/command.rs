@@ -14,6 +14,8 @@ pub(crate) mod netcheck;
 pub(crate) mod ping;
 pub(crate) mod pipe;
 pub(crate) mod proxy;
+pub(crate) mod recv;
+pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;
 mod up;
@@ -63,6 +65,12 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             work(global, Request::Ping(options), report).await
         }
         Command::Pipe(options) => pipe::run(global, options).await,
+        Command::Send(mut options) => {
+            options.target = target::expand(&options.target)?;
+            send::absolute(&mut options)?;
+            work(global, Request::Send(options), report).await
+        }
+        Command::Recv(options) => recv::run(global, options, report).await,
         Command::Serve(options) => serve::run(global, options, report).await,
         Command::Proxy(options) => proxy::run(global, options, report).await,
         Command::Get(options) => get::run(global, &options).await,

@@ -66,6 +66,8 @@ pub(crate) struct Endpoint {
     pub(crate) streams: Arc<Streams>,
     /// Held by what serves HTTP: one site an endpoint.
     pub(crate) serving: tokio::sync::Mutex<()>,
+    /// Held by what receives files: one folder an endpoint.
+    pub(crate) receiving: tokio::sync::Mutex<()>,
     /// Nobody else uses the identity file.
     _identity: Option<File>,
 }
@@ -130,6 +132,7 @@ impl Endpoint {
             mesh,
             streams,
             serving: tokio::sync::Mutex::default(),
+            receiving: tokio::sync::Mutex::default(),
             _identity: lock,
         })
     }

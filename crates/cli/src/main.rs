@@ -8,6 +8,7 @@ mod command;
 mod control;
 mod endpoint;
 mod failure;
+mod files;
 mod forward;
 mod logging;
 mod nat;

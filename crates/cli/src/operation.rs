@@ -6,7 +6,9 @@ use mesh::{Hashname, Link, LinkState, LinkTarget, WaitError};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::command::{bench, discover, invite, link, links, netcheck, ping, proxy, serve, status};
+use crate::command::{
+    bench, discover, invite, link, links, netcheck, ping, proxy, recv, send, serve, status,
+};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
 use crate::forward;
@@ -27,6 +29,8 @@ pub(crate) enum Request {
     Link(args::LinkArgs),
     Ping(args::Ping),
     Pipe(args::PipeEnd),
+    Send(args::SendFiles),
+    Recv(args::RecvInto),
     Serve(args::Site),
     Proxy(args::Proxy),
     Forward(args::Forward),
@@ -49,6 +53,8 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Link(options) => link::perform(endpoint, &options, report).await,
         Request::Ping(options) => ping::perform(endpoint, &options, report).await,
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,
+        Request::Send(options) => send::perform(endpoint, &options, report).await,
+        Request::Recv(into) => recv::perform(endpoint, &into, report).await,
         Request::Serve(site) => serve::perform(endpoint, &site, report).await,
         Request::Proxy(options) => proxy::perform(endpoint, &options, report).await,
         Request::Forward(options) => forward::perform(endpoint, &options, report).await,

@@ -92,6 +92,26 @@ pub(crate) enum Record {
         received: u64,
         seconds: f64,
     },
+    /// Files were sent; `left_out` lines say which were not, and why.
+    FilesSent {
+        hashname: String,
+        files: u64,
+        bytes: u64,
+        left_out: u64,
+        seconds: f64,
+    },
+    /// Files were received; `left_out` lines say which were not, and why.
+    FilesReceived {
+        hashname: String,
+        files: u64,
+        bytes: u64,
+        left_out: u64,
+        seconds: f64,
+    },
+    /// A file was not transferred.
+    LeftOut { name: String, reason: String },
+    /// Files are received into this folder.
+    Receiving { dir: String },
     /// A site is served, and this is its address in browsers.
     Serving { what: String, url: String },
     /// Browsers are served here.

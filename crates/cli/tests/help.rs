@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 25] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -17,6 +17,8 @@ const COMMANDS: [&[&str]; 23] = [
     &["link"],
     &["ping"],
     &["pipe"],
+    &["send"],
+    &["recv"],
     &["serve"],
     &["proxy"],
     &["get"],

@@ -48,6 +48,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
+//! | `files` | yes | the files channel: files and folders, resumed where they broke off |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
@@ -69,6 +70,8 @@ mod transports;
 pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "portmap")]
 pub use mapping::BuilderPortMappingExt;
+#[cfg(feature = "files")]
+pub use telehash_channel_files as files;
 #[cfg(feature = "sock")]
 pub use telehash_channel_sock as sock;
 #[cfg(feature = "stream")]
@@ -129,6 +132,10 @@ pub mod prelude {
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,
         LinkState, Mesh, MeshEvent, Open, Packet,
+    };
+    #[cfg(feature = "files")]
+    pub use telehash_channel_files::{
+        BuilderFilesExt as _, IncomingFiles, LinkFilesExt as _, MeshFilesExt as _,
     };
     #[cfg(feature = "sock")]
     pub use telehash_channel_sock::{

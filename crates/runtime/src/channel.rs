@@ -30,6 +30,7 @@ impl IncomingChannel {
     pub(crate) fn new(shared: Arc<Shared>, driver: Arc<LinkDriver>, opened: Opened) -> Self {
         let Opened {
             id,
+            generation,
             kind,
             reliable,
             packet,
@@ -39,6 +40,7 @@ impl IncomingChannel {
                 shared,
                 driver,
                 id,
+                generation,
                 kind,
                 reliable,
             },
@@ -140,6 +142,7 @@ impl Channel {
         shared: Arc<Shared>,
         driver: Arc<LinkDriver>,
         id: ChannelId,
+        generation: u64,
         kind: String,
         reliable: bool,
     ) -> Self {
@@ -148,6 +151,7 @@ impl Channel {
                 shared,
                 driver,
                 id,
+                generation,
                 kind,
                 reliable,
             }),
@@ -362,6 +366,8 @@ struct Handle {
     shared: Arc<Shared>,
     driver: Arc<LinkDriver>,
     id: ChannelId,
+    /// A new session may have another channel of this number before this handle is gone.
+    generation: u64,
     kind: String,
     reliable: bool,
 }
@@ -376,6 +382,10 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Core, Instant) -> Result<R, ChannelError>,
     ) -> Result<R, ChannelError> {
+        let work = |core: &mut Core, now| match core.is_replaced(self.id, self.generation) {
+            true => Err(ChannelError::Reset),
+            false => work(core, now),
+        };
         self.driver
             .run(&self.shared, work)
             .unwrap_or(Err(ChannelError::LinkDown))
@@ -386,6 +396,10 @@ impl Handle {
         work: impl FnOnce(&mut Core, Instant) -> Poll<Result<R, E>>,
     ) -> Poll<Result<R, E>> {
         let gone = |_| Poll::Ready(Err(ChannelError::LinkDown.into()));
+        let work = |core: &mut Core, now| match core.is_replaced(self.id, self.generation) {
+            true => Poll::Ready(Err(ChannelError::Reset.into())),
+            false => work(core, now),
+        };
         self.driver.run(&self.shared, work).unwrap_or_else(gone)
     }
 

@@ -160,16 +160,23 @@ impl Link {
                 return Ok(None);
             }
             let id = core.link.open(now, open.clone())?;
-            core.channels.insert(id, ChannelSlot::ours());
-            Ok(Some(id))
+            let generation = core.enter(id, ChannelSlot::ours());
+            Ok(Some((id, generation)))
         });
         let Ok(opened) = opened else {
             return Err(WaitError::Closed(self.hashname()).into());
         };
         let opened: Result<_, telehash_link::OpenError> = opened;
-        let channel = |id| {
+        let channel = |(id, generation)| {
             let (shared, driver) = (self.shared.clone(), self.driver.clone());
-            Channel::ours(shared, driver, id, open.kind.clone(), open.reliable)
+            Channel::ours(
+                shared,
+                driver,
+                id,
+                generation,
+                open.kind.clone(),
+                open.reliable,
+            )
         };
         Ok(opened?.map(channel))
     }

@@ -90,7 +90,7 @@ const STREAM_AND_BELOW: &[&str] = &[
 
 /// Which crates of ours each crate of ours may use; the first line that fits counts. (No crate can use itself,
 /// so a list that names its own crate does no harm.)
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("telehash-hashname", &[]),
     ("telehash-lob", &[]),
     ("telehash-portmap", &[]),
@@ -109,6 +109,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("telehash-channel-connect", LINK_AND_BELOW),
     ("telehash-runtime", RUNTIME_AND_BELOW),
     ("telehash-channel-chat", STREAM_AND_BELOW),
+    ("telehash-channel-files", STREAM_AND_BELOW),
     ("telehash-channel-sock", STREAM_AND_BELOW),
     ("telehash-channel-thtp", STREAM_AND_BELOW),
     ("telehash-channel-*", RUNTIME_AND_BELOW),

@@ -13,6 +13,7 @@ use crate::command::{discover, status};
 use crate::control::Server;
 use crate::endpoint::{Endpoint, Place};
 use crate::failure::{Code, Outcome};
+use crate::files::{Ended, Receiver};
 use crate::operation::state_word;
 use crate::record::{LinkRecord, Record, show_path};
 use crate::report::Report;
@@ -32,6 +33,11 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
         let mut events = endpoint.mesh.events();
         let (connect, bind) = (&options.allow_connect, &options.allow_bind);
         let mut denials = serve_tunnels(&endpoint.mesh, connect, bind);
+        let (mut receiver, mut _only) = (None, None);
+        if let Some(dir) = &options.recv {
+            _only = Some(endpoint.receiving.lock().await);
+            receiver = Some(Receiver::new(&endpoint.mesh, dir, false)?);
+        }
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {
@@ -47,7 +53,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
                 linked => drop(linked?),
             }
         }
-        watch(&endpoint, &mut events, &mut denials, report).await
+        watch(&endpoint, &mut events, &mut denials, &mut receiver, report).await
     };
     match endpoint.while_up(work).await {
         // There is no other way for it to end well.
@@ -99,6 +105,7 @@ async fn watch(
     endpoint: &Endpoint,
     events: &mut Events,
     denials: &mut mpsc::Receiver<Denial>,
+    receiver: &mut Option<Receiver>,
     report: &mut Report,
 ) -> Outcome {
     loop {
@@ -107,6 +114,11 @@ async fn watch(
                 Some(event) => record(endpoint, event),
                 None => return Ok(()),
             },
+            ended = ended(receiver) => {
+                // A transfer that broke off is reported, and the next one may do better.
+                let _ = ended.report(report).await?;
+                None
+            }
             Some(denial) = denials.recv() => Some(Record::TunnelDenied {
                 hashname: denial.peer.to_string(),
                 destination: denial.destination.to_string(),
@@ -116,6 +128,14 @@ async fn watch(
         if let Some(record) = record {
             report.report(record).await?;
         }
+    }
+}
+
+/// The next transfer of files that is over.
+async fn ended(receiver: &mut Option<Receiver>) -> Ended {
+    match receiver {
+        Some(receiver) => receiver.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -88,6 +88,36 @@ impl fmt::Display for Record {
                 "{}: {sent} bytes sent, {received} received, in {seconds:.2} s",
                 short(hashname)
             ),
+            Self::FilesSent {
+                hashname,
+                files,
+                bytes,
+                seconds,
+                ..
+            } => write!(
+                f,
+                "sent {files} files, {bytes} bytes, to {} in {seconds:.2} s",
+                short(hashname)
+            ),
+            Self::FilesReceived {
+                hashname,
+                files,
+                bytes,
+                seconds,
+                ..
+            } => write!(
+                f,
+                "received {files} files, {bytes} bytes, from {} in {seconds:.2} s",
+                short(hashname)
+            ),
+            // A name of a peer's may hold a line of its own.
+            Self::LeftOut { name, reason } => {
+                let (name, reason) = (name.replace('\n', "\u{fffd}"), reason.replace('\n', " "));
+                write!(f, "left out {name}: {reason}")
+            }
+            Self::Receiving { dir } => {
+                write!(f, "receiving into {dir}; on the other machine: mesh send")
+            }
             Self::Serving { what, url } => {
                 write!(f, "serving {what}; where `mesh proxy` runs, open {url}")
             }

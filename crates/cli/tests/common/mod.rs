@@ -84,6 +84,23 @@ impl World {
         up
     }
 
+    /// A running `mesh recv` on a free port of the loopback interface.
+    pub(crate) fn recv<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
+        self.recv_at(["--udp", "127.0.0.1:0"], args)
+    }
+
+    /// The same at this address.
+    pub(crate) fn recv_at<'a>(
+        &self,
+        [transport, address]: [&'a str; 2],
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Up {
+        let base = ["recv", transport, address, "--json"];
+        let mut up = Up::start(&mut self.mesh(base.into_iter().chain(args)));
+        up.wait_for("receiving");
+        up
+    }
+
     /// A running `mesh proxy` on a free port.
     pub(crate) fn proxy<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Up {
         let base = ["proxy", "--listen", "127.0.0.1:0", "--json"];
@@ -205,6 +222,13 @@ impl Up {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub(crate) fn ends(mut self) -> Option<i32> {
+        // Until it closes its output.
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().unwrap().code()
     }
 
     /// Tells it to end; its exit code, and what it had still to say.

@@ -10,6 +10,8 @@ use crate::limits::LINGER_TIMEOUT;
 /// What a channel's handle shares with the driver.
 #[derive(Debug, Default)]
 pub(crate) struct ChannelSlot {
+    /// Tells apart the channels of several sessions that have the same number.
+    generation: u64,
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Waits for the answer to our open, or for both ends.
@@ -120,6 +122,21 @@ impl Lingering {
 }
 
 impl Core {
+    /// Remembers a channel, and returns its generation. One of an earlier session that has the same
+    /// number, and whose handle is still there, is over.
+    pub(crate) fn enter(&mut self, id: ChannelId, mut slot: ChannelSlot) -> u64 {
+        self.generation += 1;
+        slot.generation = self.generation;
+        self.channels.insert(id, slot);
+        self.generation
+    }
+
+    /// Whether the channel of this number is another one by now.
+    pub(crate) fn is_replaced(&self, id: ChannelId, generation: u64) -> bool {
+        let slot = self.channels.get(&id);
+        slot.is_some_and(|slot| slot.generation != generation)
+    }
+
     /// Accepts a channel that the peer opened.
     pub(crate) fn accept(&mut self, now: Instant, id: ChannelId) -> Result<(), ChannelError> {
         let slot = self.channels.get_mut(&id).ok_or(ChannelError::Unknown)?;

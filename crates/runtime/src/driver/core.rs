@@ -28,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) link: Link,
     pub(crate) paths: PathAgent,
     pub(crate) channels: HashMap<ChannelId, ChannelSlot>,
+    /// Of the channel that was entered last.
+    pub(super) generation: u64,
     pub(super) lingering: Lingering,
     pub(crate) pings: Vec<(PingId, mpsc::Sender<Pong>)>,
     /// Tasks to be woken once the lock is released.
@@ -46,6 +48,7 @@ impl Core {
             link,
             paths: PathAgent::new(paths),
             channels: HashMap::new(),
+            generation: 0,
             lingering: Lingering::default(),
             pings: Vec::new(),
             wakers: Vec::new(),
@@ -209,6 +212,7 @@ impl Core {
                 self.link.forget(id);
                 effects.routing.push(Opened {
                     id,
+                    generation: 0,
                     kind,
                     reliable,
                     packet,
@@ -220,9 +224,10 @@ impl Core {
                 reliable,
                 packet,
             } => {
-                self.channels.insert(id, ChannelSlot::incoming());
+                let generation = self.enter(id, ChannelSlot::incoming());
                 effects.opened.push(Opened {
                     id,
+                    generation,
                     kind,
                     reliable,
                     packet,

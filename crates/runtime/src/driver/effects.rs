@@ -38,6 +38,7 @@ pub(crate) struct Effects {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) id: ChannelId,
+    pub(crate) generation: u64,
     pub(crate) kind: String,
     pub(crate) reliable: bool,
     pub(crate) packet: Packet,

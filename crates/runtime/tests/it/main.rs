@@ -20,6 +20,7 @@ mod mapping;
 mod overtaken;
 mod panics;
 mod paths;
+mod restarted;
 mod routers;
 mod shutdown;
 mod state;

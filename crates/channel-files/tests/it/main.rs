@@ -1,0 +1,7 @@
+//! Files between endpoints: over every road, broken off everywhere, and from peers that mean harm.
+
+mod breaks;
+mod common;
+mod disk;
+mod hostile;
+mod roads;
