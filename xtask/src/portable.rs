@@ -21,13 +21,14 @@ const CORE: [&str; 8] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "telehash-transport",
     "telehash-transport-tcp",
     "telehash-transport-udp",
     "telehash-netsim",
     "telehash-resolve",
     "telehash-runtime",
+    "telehash-channel-block",
     "telehash-channel-sock",
     "telehash-channel-stream",
     "telehash-channel-thtp",

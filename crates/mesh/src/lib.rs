@@ -50,6 +50,7 @@
 //! | `udp`, `tcp`, `tls`, `quic` | yes | these transports, which [`builder`] then listens on |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
+//! | `block` | yes | the block channel: large blocks that may be lost, each as a whole |
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
 //! | `thtp-proxy` | no | HTTP proxies: to a local web server, and for browsers |
@@ -69,6 +70,8 @@ mod transports;
 pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "portmap")]
 pub use mapping::BuilderPortMappingExt;
+#[cfg(feature = "block")]
+pub use telehash_channel_block as block;
 #[cfg(feature = "sock")]
 pub use telehash_channel_sock as sock;
 #[cfg(feature = "stream")]
@@ -129,6 +132,11 @@ pub mod prelude {
     pub use crate::{
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,
         LinkState, Mesh, MeshEvent, Open, Packet,
+    };
+    #[cfg(feature = "block")]
+    pub use telehash_channel_block::{
+        BlockReceiver, BlockSender, BuilderBlockExt as _, IncomingBlocks, LinkBlockExt as _,
+        MeshBlockExt as _,
     };
     #[cfg(feature = "sock")]
     pub use telehash_channel_sock::{
