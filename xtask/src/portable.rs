@@ -21,7 +21,7 @@ const CORE: [&str; 8] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "telehash-transport",
     "telehash-transport-tcp",
     "telehash-transport-udp",
@@ -29,6 +29,7 @@ const OTHERS: [&str; 12] = [
     "telehash-resolve",
     "telehash-runtime",
     "telehash-channel-block",
+    "telehash-channel-box",
     "telehash-channel-sock",
     "telehash-channel-stream",
     "telehash-channel-thtp",
