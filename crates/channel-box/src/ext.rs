@@ -45,6 +45,7 @@ impl MeshBoxExt for Mesh {
                 cache.link_changed(&link, state);
             }
         });
+        Cache::watch(&cache, self.events());
         for link in self.links().into_iter().filter(Link::is_up) {
             cache.link_changed(&link, LinkState::Up);
         }

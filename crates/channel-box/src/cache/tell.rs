@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use telehash_hashname::Hashname;
-use telehash_runtime::{ChannelError, Link, LinkState, Open};
+use telehash_runtime::{ChannelError, Events, Link, LinkState, MeshEvent, Open};
 use tokio::time::sleep;
 
 use super::Cache;
@@ -45,8 +45,32 @@ impl Cache {
             telling: false,
         };
         self.here().entry(peer).or_insert_with(new).link = link.clone();
-        let boxes = self.store().boxes_of(&peer);
-        self.tell(&peer, boxes);
+        self.tell_all(&peer);
+    }
+
+    /// Tells peers that were restarted, and everybody if we may have missed who was; until the mesh is
+    /// closed.
+    pub(crate) fn watch(cache: &Arc<Self>, mut events: Events) {
+        let cache = Arc::downgrade(cache);
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let Some(cache) = cache.upgrade() else { return };
+                match event {
+                    MeshEvent::LinkRestarted { hashname } => cache.tell_all(&hashname),
+                    MeshEvent::Lagged { .. } => {
+                        let everybody: Vec<_> = cache.here().keys().copied().collect();
+                        everybody.iter().for_each(|peer| cache.tell_all(peer));
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    /// Tells the peer of all its boxes.
+    fn tell_all(self: &Arc<Self>, peer: &Hashname) {
+        let boxes = self.store().boxes_of(peer);
+        self.tell(peer, boxes);
     }
 
     /// Tells the peer of these boxes, if it is there.

@@ -192,6 +192,42 @@ fn a_message_is_kept_for_as_long_as_its_sender_wants_and_the_quota_allows() {
     assert_eq!(cache.store.figures(), (0, 0));
 }
 
+#[test]
+fn a_hundred_thousand_messages_of_a_thousand_senders_stay_within_the_quota() {
+    let quota = Quota::new().total(16 << 20);
+    let (mut store, now) = (Store::new(quota), Instant::now());
+    let person = |kind: u8, number: u32| {
+        let mut bytes = [kind; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        Hashname::from_bytes(bytes)
+    };
+    for round in 0..100_u32 {
+        for sender in 0..1000_u32 {
+            let mut bytes = vec![0; 200];
+            bytes[..4].copy_from_slice(&round.to_be_bytes());
+            let people = (person(ANN, sender), person(BOB, sender % 10));
+            assert_ne!(store.put(now, people, bytes.into(), None), Kept::Not);
+        }
+    }
+    store.check();
+    let (messages, cost) = store.figures();
+    assert!(cost <= 16 << 20 && cost > (16 << 20) - 712, "{cost}");
+    assert_eq!(messages, cost / 712);
+    // The oldest went: everybody has the last ones.
+    let (from, to) = (person(ANN, 7), person(BOB, 7));
+    let mut turn = 0;
+    let mut rounds = Vec::new();
+    while let Some((next, bytes)) = store.next_after(&(to, BoxId::new(&from, &to)), turn) {
+        turn = next;
+        rounds.push(u32::from_be_bytes(*bytes.first_chunk().unwrap()));
+    }
+    assert!(
+        rounds.len() > 20 && rounds.ends_with(&[97, 98, 99]),
+        "{rounds:?}"
+    );
+    assert!(rounds.is_sorted());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Put(u8, u8, u8, usize),

@@ -100,7 +100,6 @@ impl Post {
             match self.take(name, &message).await {
                 Fate::Taken => {}
                 Fate::Forged => forged += 1,
-                Fate::Waits => continue,
                 Fate::Nobody => return Ok(()),
             }
             let full = forged > MAX_FORGED;

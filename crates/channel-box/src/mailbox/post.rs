@@ -1,10 +1,10 @@
 //! What comes: each letter once, to the application.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telehash_hashname::Hashname;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Sealer, now};
 use crate::id::{BoxId, MessageId};
@@ -20,11 +20,24 @@ pub(crate) struct Post {
     pub(super) fetching: Mutex<HashMap<Hashname, BTreeSet<BoxId>>>,
 }
 
+/// Which letter: of whom, and its name.
+type Key = (Hashname, MessageId);
+
+/// What is to be done about a letter.
+enum Admission {
+    /// It is handed to the application; whoever waits for that is told here.
+    New(watch::Sender<bool>),
+    /// It came another way, too, and the application has not taken it yet.
+    Waits(watch::Receiver<bool>),
+    /// It was taken before, or is refused for good.
+    Old,
+}
+
 #[derive(Default)]
 struct Known {
     seen: Seen,
-    /// Not yet taken by the application.
-    waiting: HashSet<(Hashname, MessageId)>,
+    /// Not taken by the application yet; tells once it is.
+    waiting: HashMap<Key, watch::Receiver<bool>>,
 }
 
 /// A letter that the application has not taken yet.
@@ -38,8 +51,6 @@ pub(crate) struct Waiting {
 pub(super) enum Fate {
     /// The application has it, from now on or from before; or it is refused for good.
     Taken,
-    /// It came another way, too, and waits for the application.
-    Waits,
     /// It is not in order: changed, or of somebody else.
     Forged,
     /// There is no application any more.
@@ -77,17 +88,17 @@ impl Post {
         let Some(letter) = opened.filter(|letter| BoxId::new(&letter.from, &us) == *name) else {
             return Fate::Forged;
         };
-        let (from, id) = (letter.from, MessageId::new(name, message));
-        {
-            let mut known = self.known();
-            if known.waiting.contains(&(from, id)) {
-                return Fate::Waits;
+        let key = (letter.from, MessageId::new(name, message));
+        // Locked only as long as this.
+        let admission = self.known().admit(key, letter.at);
+        let told = match admission {
+            Admission::New(told) => told,
+            Admission::Old => return Fate::Taken,
+            Admission::Waits(mut taken) => {
+                let taken = taken.wait_for(|taken| *taken).await.is_ok();
+                return if taken { Fate::Taken } else { Fate::Nobody };
             }
-            if !known.seen.take(from, letter.at, id, now()) {
-                return Fate::Taken;
-            }
-            known.waiting.insert((from, id));
-        }
+        };
         let (tell, taken) = oneshot::channel();
         let waiting = Waiting {
             letter,
@@ -96,12 +107,27 @@ impl Post {
         if self.queue.send(waiting).await.is_err() || taken.await.is_err() {
             return Fate::Nobody;
         }
-        self.known().waiting.remove(&(from, id));
+        told.send_replace(true);
+        self.known().waiting.remove(&key);
         Fate::Taken
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn admit(&mut self, key: Key, at: u64) -> Admission {
+        if let Some(taken) = self.waiting.get(&key) {
+            return Admission::Waits(taken.clone());
+        }
+        if !self.seen.take(key.0, at, key.1, now()) {
+            return Admission::Old;
+        }
+        let (tell, taken) = watch::channel(false);
+        self.waiting.insert(key, taken);
+        Admission::New(tell)
     }
 }
 
@@ -141,18 +167,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_twice_before_it_is_taken_waits_and_after_that_it_is_taken() {
+    async fn what_comes_twice_waits_until_it_is_taken_and_comes_once() {
         let ((post, mut letters), ann) = (post(), sealer(1));
         let us = post.sealer.identity.keys().clone();
         let name = BoxId::new(&ann.identity.hashname(), &us.hashname().unwrap());
         let message = ann.seal(&us, b"hello").unwrap();
         let mut first = Box::pin(post.take(&name, &message));
         assert_eq!((&mut first).now_or_never(), None);
-        assert_eq!(post.take(&name, &message).await, Fate::Waits);
+        let mut again = Box::pin(post.take(&name, &message));
+        assert_eq!((&mut again).now_or_never(), None);
         letters.recv().await.unwrap().take();
-        assert_eq!(first.await, Fate::Taken);
+        assert_eq!((first.await, again.await), (Fate::Taken, Fate::Taken));
         assert_eq!(post.take(&name, &message).await, Fate::Taken);
         assert!(letters.is_empty(), "it came once");
+        // Without an application nothing is taken, whichever way it comes.
+        let message = ann.seal(&us, b"bye").unwrap();
+        let mut first = Box::pin(post.take(&name, &message));
+        assert_eq!((&mut first).now_or_never(), None);
+        drop(letters);
+        assert_eq!(first.await, Fate::Nobody);
+        assert_eq!(post.take(&name, &message).await, Fate::Nobody);
         // In another box it is a forgery.
         let other = BoxId::from_bytes([0; 8]);
         assert_eq!(post.take(&other, &message).await, Fate::Forged);

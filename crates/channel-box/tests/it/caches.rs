@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telehash_channel_box::{Quota, SendOptions};
+use telehash_channel_box::{MeshBoxExt as _, Quota, SendOptions};
 use telehash_transport::memory::MemoryNetwork;
 
 use crate::common::{Person, Server, identity, pattern, within};
@@ -86,6 +86,78 @@ async fn with_two_caches_a_letter_comes_once_and_leaves_both() {
         .await
         .unwrap();
     assert_eq!(bob.next().await, b"c");
+}
+
+#[tokio::test]
+async fn a_letter_that_two_caches_have_at_the_same_time_comes_once_and_leaves_both() {
+    let network = MemoryNetwork::new(1);
+    let one = Server::new(&network, Quota::new()).await;
+    let two = Server::new(&network, Quota::new()).await;
+    let (ann_id, bob_id) = (identity(), identity());
+    let ann = Person::new(&network, &ann_id).await;
+    let bob = Person::new(&network, &bob_id).await;
+    bob.link(&one.mesh).await;
+    bob.link(&two.mesh).await;
+    let options = SendOptions::new()
+        .cache(&ann.link(&one.mesh).await)
+        .cache(&ann.link(&two.mesh).await);
+    for body in ["a", "b", "c"] {
+        within(ann.mailbox.send(bob_id.keys(), body, &options))
+            .await
+            .unwrap();
+        assert_eq!(bob.next().await, body.as_bytes());
+    }
+    one.emptied().await;
+    two.emptied().await;
+}
+
+#[tokio::test]
+async fn what_was_not_taken_stays_at_the_cache() {
+    let network = MemoryNetwork::new(1);
+    let server = Server::new(&network, Quota::new()).await;
+    let (ann_id, bob_id) = (identity(), identity());
+    let ann = Person::new(&network, &ann_id).await;
+    let options = SendOptions::new().cache(&ann.link(&server.mesh).await);
+    for body in ["a", "b", "c"] {
+        within(ann.mailbox.send(bob_id.keys(), body, &options))
+            .await
+            .unwrap();
+    }
+    let bob = Person::new(&network, &bob_id).await;
+    bob.link(&server.mesh).await;
+    assert_eq!(bob.next().await, b"a");
+    server.down_to(2).await;
+    // The second waits for him when he goes; he remembers nothing when he comes back.
+    bob.mesh.close().await;
+    drop(bob);
+    let bob = Person::new(&network, &bob_id).await;
+    bob.link(&server.mesh).await;
+    assert_eq!(bob.next().await, b"b");
+    assert_eq!(bob.next().await, b"c");
+    server.emptied().await;
+}
+
+#[tokio::test]
+async fn a_cache_that_was_restarted_has_nothing_and_another_one_delivers() {
+    let network = MemoryNetwork::new(1);
+    let restarts = Server::new(&network, Quota::new()).await;
+    let stays = Server::new(&network, Quota::new()).await;
+    let (ann_id, bob_id) = (identity(), identity());
+    let ann = Person::new(&network, &ann_id).await;
+    let options = SendOptions::new()
+        .cache(&ann.link(&restarts.mesh).await)
+        .cache(&ann.link(&stays.mesh).await);
+    within(ann.mailbox.send(bob_id.keys(), "a", &options))
+        .await
+        .unwrap();
+    assert_eq!(restarts.cache.stats().messages, 1);
+    let again = restarts.mesh.cache_boxes(Quota::new()).unwrap();
+    assert_eq!(again.stats().messages, 0);
+    let bob = Person::new(&network, &bob_id).await;
+    bob.link(&restarts.mesh).await;
+    bob.link(&stays.mesh).await;
+    assert_eq!(bob.next().await, b"a");
+    stays.emptied().await;
 }
 
 #[tokio::test]

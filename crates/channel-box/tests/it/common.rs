@@ -67,8 +67,13 @@ impl Server {
 
     /// Until it keeps nothing any more.
     pub(crate) async fn emptied(&self) {
+        self.down_to(0).await;
+    }
+
+    /// Until it keeps so many messages.
+    pub(crate) async fn down_to(&self, messages: usize) {
         let empty = async {
-            while self.cache.stats().messages > 0 {
+            while self.cache.stats().messages > messages {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
