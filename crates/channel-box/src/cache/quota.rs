@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-/// What a message costs beside its own bytes, for all that a cache remembers of it.
-pub(crate) const OVERHEAD: usize = 512;
+/// What a message costs beside its own bytes, for all that a cache remembers of it: as much as was
+/// measured for the only message of a box, whose sender and recipient have no other.
+pub(crate) const OVERHEAD: usize = 1280;
 
 /// The last message of a sender to a recipient is not dropped to make room for others if it is smaller
 /// than this.
 pub(crate) const SMALL: usize = 1024;
 
-/// How much a cache keeps, and for how long. A message counts its own bytes and 512.
+/// How much a cache keeps, and for how long. A message counts its own bytes and 1280,
+/// so that the process does not take more than that.
 ///
 /// At a limit the oldest messages that it concerns make room, except the last one of each sender to a
 /// recipient if it is under 1024 bytes. If that is not enough the new one is not kept, and nobody is

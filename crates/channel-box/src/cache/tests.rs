@@ -211,8 +211,9 @@ fn a_hundred_thousand_messages_of_a_thousand_senders_stay_within_the_quota() {
     }
     store.check();
     let (messages, cost) = store.figures();
-    assert!(cost <= 16 << 20 && cost > (16 << 20) - 712, "{cost}");
-    assert_eq!(messages, cost / 712);
+    let each = room(1, 200);
+    assert!(cost <= 16 << 20 && cost > (16 << 20) - each, "{cost}");
+    assert_eq!(messages, cost / each);
     // The oldest went: everybody has the last ones.
     let (from, to) = (person(ANN, 7), person(BOB, 7));
     let mut turn = 0;
@@ -222,7 +223,7 @@ fn a_hundred_thousand_messages_of_a_thousand_senders_stay_within_the_quota() {
         rounds.push(u32::from_be_bytes(*bytes.first_chunk().unwrap()));
     }
     assert!(
-        rounds.len() > 20 && rounds.ends_with(&[97, 98, 99]),
+        rounds.len() >= 10 && rounds.ends_with(&[97, 98, 99]),
         "{rounds:?}"
     );
     assert!(rounds.is_sorted());
