@@ -19,7 +19,8 @@ impl Pieces {
             return Err(TooLarge);
         }
         self.0.extend_from_slice(piece);
-        Ok(last.then(|| std::mem::take(&mut self.0).into()))
+        // Spare room is given back: what is kept counts by its length.
+        Ok(last.then(|| std::mem::take(&mut self.0).into_boxed_slice().into()))
     }
 
     /// Forgets what has come.
