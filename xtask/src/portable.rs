@@ -21,7 +21,7 @@ const CORE: [&str; 8] = [
 ];
 
 /// The other libraries; the facade and its program come with every layer and have no smaller form.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
     "telehash-transport",
     "telehash-transport-tcp",
     "telehash-transport-udp",
@@ -30,6 +30,8 @@ const OTHERS: [&str; 13] = [
     "telehash-runtime",
     "telehash-channel-chat",
     "telehash-channel-files",
+    "telehash-channel-block",
+    "telehash-channel-box",
     "telehash-channel-sock",
     "telehash-channel-stream",
     "telehash-channel-thtp",

@@ -6,7 +6,7 @@ use std::path::Path;
 /// A target's name and its body.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 24] = [
+const TARGETS: [Target; 26] = [
     ("lob", telehash_lob::fuzzing::lob),
     ("json_head", telehash_lob::fuzzing::json_head),
     ("chunk", telehash_lob::fuzzing::chunk),
@@ -39,6 +39,10 @@ const TARGETS: [Target; 24] = [
         "files_stream",
         telehash_channel_files::fuzzing::files_stream,
     ),
+        "block_pieces",
+        telehash_channel_block::fuzzing::block_pieces,
+    ),
+    ("box_packets", telehash_channel_box::fuzzing::box_packets),
     ("sock_open", telehash_channel_sock::fuzzing::sock_open),
     ("thtp_head", telehash_channel_thtp::fuzzing::thtp_head),
     ("ws_messages", telehash_channel_ws::fuzzing::ws_messages),

@@ -63,6 +63,7 @@ pub use key_set_error::KeySetError;
 pub use keys::{KeyPart, KeySet};
 pub use link_json::{LinkJson, LinkJsonError};
 pub use path::{Path, PathError};
+pub use siphash::siphash;
 
 /// What bounds the things that this crate reads, each with what happens at the limit.
 pub mod limits {

@@ -22,11 +22,18 @@ impl Hashname {
     pub fn siphash(&self, data: &[u8]) -> [u8; 8] {
         let mut key = [0; 16];
         key.copy_from_slice(&self.as_bytes()[..16]);
-        for group in key.chunks_exact_mut(4) {
-            group.reverse();
-        }
-        let mut hasher = SipHasher24::new_with_key(&key);
-        hasher.write(data);
-        hasher.finish().to_be_bytes()
+        siphash(&key, data)
     }
+}
+
+/// SipHash-2-4 of `data` with this key, in the byte order of [`Hashname::siphash`].
+#[must_use]
+pub fn siphash(key: &[u8; 16], data: &[u8]) -> [u8; 8] {
+    let mut key = *key;
+    for group in key.chunks_exact_mut(4) {
+        group.reverse();
+    }
+    let mut hasher = SipHasher24::new_with_key(&key);
+    hasher.write(data);
+    hasher.finish().to_be_bytes()
 }

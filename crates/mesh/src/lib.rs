@@ -51,6 +51,8 @@
 //! | `files` | yes | the files channel: files and folders, resumed where they broke off |
 //! | `memory` | yes | a transport within one process, over a network as bad as a test needs it |
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
+//! | `block` | yes | the block channel: large blocks that may be lost, each as a whole |
+//! | `box` | yes | the box channels: letters for whoever is not there, and caches that keep them |
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
 //! | `thtp-proxy` | no | HTTP proxies: to a local web server, and for browsers |
@@ -72,6 +74,10 @@ pub use look_ups::BuilderLookUpExt;
 pub use mapping::BuilderPortMappingExt;
 #[cfg(feature = "files")]
 pub use telehash_channel_files as files;
+#[cfg(feature = "block")]
+pub use telehash_channel_block as block;
+#[cfg(feature = "box")]
+pub use telehash_channel_box as boxes;
 #[cfg(feature = "sock")]
 pub use telehash_channel_sock as sock;
 #[cfg(feature = "stream")]
@@ -137,6 +143,13 @@ pub mod prelude {
     pub use telehash_channel_files::{
         BuilderFilesExt as _, IncomingFiles, LinkFilesExt as _, MeshFilesExt as _,
     };
+    #[cfg(feature = "block")]
+    pub use telehash_channel_block::{
+        BlockReceiver, BlockSender, BuilderBlockExt as _, IncomingBlocks, LinkBlockExt as _,
+        MeshBlockExt as _,
+    };
+    #[cfg(feature = "box")]
+    pub use telehash_channel_box::{Mailbox, MeshBoxExt as _, Quota, SendOptions};
     #[cfg(feature = "sock")]
     pub use telehash_channel_sock::{
         BuilderSockExt as _, Destination, LinkSockExt as _, MeshSockExt as _, SockDatagrams,

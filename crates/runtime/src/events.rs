@@ -34,6 +34,12 @@ pub enum MeshEvent {
         /// Why it went down, if it did.
         reason: Option<DownReason>,
     },
+    /// The peer of a link that is up was restarted: it knows of nothing that it was told before, and
+    /// the channels with it have failed.
+    LinkRestarted {
+        /// The peer.
+        hashname: Hashname,
+    },
     /// A link is gone: closed, forgotten, or broken by a fault of ours.
     LinkRemoved {
         /// The peer.

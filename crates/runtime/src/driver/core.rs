@@ -119,6 +119,9 @@ impl Core {
                 effects.given_up = self.introduced || shared.demands_jwt();
                 shared.publish_state(driver, Some(reason));
             }
+            Event::Restarted => shared.events.publish(MeshEvent::LinkRestarted {
+                hashname: driver.hashname(),
+            }),
             Event::RememberAt(at) => shared.known.remember_at(driver.hashname(), at),
             Event::Channel(event) => self.handle_channel(now, event, effects),
             Event::PipeAdded(slot) => self.pipe_added(slot, shared, driver.key()),

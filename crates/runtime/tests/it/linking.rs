@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use telehash_e3x::CipherSets;
 use telehash_hashname::{Csid, KeySet, LinkJson, Path};
 use telehash_runtime::limits::MAX_TRANSPORTS;
 use telehash_runtime::{
     Accept, BuildError, IntoLinkTarget, LinkError, LinkState, Mesh, MeshEvent, WaitError,
+    generate_identity,
 };
 use telehash_transport::memory::MemoryNetwork;
 
@@ -260,4 +262,34 @@ fn a_mesh_outside_of_a_runtime_is_not_built() {
     let build = endpoint(&MemoryNetwork::new(1)).build();
     let error = futures::executor::block_on(build).unwrap_err();
     assert!(matches!(error, BuildError::NoRuntime), "{error}");
+}
+
+#[tokio::test]
+async fn a_peer_that_was_restarted_is_told_of() {
+    let network = MemoryNetwork::new(1);
+    let server = Mesh::builder()
+        .transport(network.endpoint())
+        .accept(Accept::All);
+    let server = server.build().await.unwrap();
+    let identity = generate_identity(&CipherSets::default(), [Csid::CS3A]).unwrap();
+    let start = async || {
+        let builder = Mesh::builder().identity(identity.clone());
+        let client = builder.transport(network.endpoint()).build().await.unwrap();
+        let link = client.link(server.local_link_json()).await.unwrap();
+        link.wait_up(Duration::from_secs(30)).await.unwrap();
+        client
+    };
+    let first = start().await;
+    let mut events = server.events();
+    first.close().await;
+    let _again = start().await;
+    let told = async {
+        loop {
+            if let MeshEvent::LinkRestarted { hashname } = events.next().await.unwrap() {
+                return hashname;
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+    assert_eq!(told.unwrap(), identity.hashname());
 }

@@ -1,0 +1,76 @@
+//! Sending.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use telehash_hashname::Hashname;
+use telehash_runtime::{Channel, ChannelError, Link, Open};
+
+use crate::error::BlockError;
+use crate::limits::MAX_BLOCK;
+use crate::wire::{TYPE, cut};
+
+/// How long an answer is waited for, one attempt after the other: the open or its answer may be
+/// lost.
+const ATTEMPTS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(10),
+];
+
+/// Sends blocks to a peer; made by [`LinkBlockExt::blocks`](crate::LinkBlockExt::blocks).
+///
+/// Dropping it without an [`end`](Self::end) fails the channel for the peer.
+#[derive(Debug)]
+pub struct BlockSender {
+    channel: Channel,
+    sent: u64,
+}
+
+impl BlockSender {
+    /// Opens a channel, until the peer says that it takes blocks.
+    pub(crate) async fn open(link: &Link) -> Result<Self, BlockError> {
+        for wait in ATTEMPTS {
+            let mut channel = link.open(Open::unreliable(TYPE).timeout(wait)).await?;
+            match channel.opened().await {
+                Ok(()) => return Ok(Self { channel, sent: 0 }),
+                Err(ChannelError::Timeout) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ChannelError::Timeout.into())
+    }
+
+    /// The peer.
+    #[must_use]
+    pub fn peer(&self) -> Hashname {
+        self.channel.peer()
+    }
+
+    /// Sends a block, and returns its number. It leaves at the pace of the link, without waiting here;
+    /// of packets that the link takes too long for the oldest are dropped, and their blocks with them.
+    ///
+    /// # Errors
+    /// The block is larger than [`MAX_BLOCK`], or the channel is over.
+    pub async fn send(&mut self, block: impl Into<Bytes>) -> Result<u64, BlockError> {
+        let block = block.into();
+        if block.len() > MAX_BLOCK {
+            return Err(BlockError::TooLarge { limit: MAX_BLOCK });
+        }
+        self.sent += 1;
+        let quota = self.channel.quota();
+        for piece in cut(self.sent, &block, quota) {
+            self.channel.send(piece.to_packet()).await?;
+        }
+        Ok(self.sent)
+    }
+
+    /// Says that no more blocks come. That may be lost, as any block.
+    ///
+    /// # Errors
+    /// The channel is over already.
+    pub fn end(self) -> Result<(), BlockError> {
+        Ok(self.channel.end()?)
+    }
+}

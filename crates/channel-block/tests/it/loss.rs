@@ -1,0 +1,100 @@
+//! What a lost packet costs.
+
+use serde_json::{Map, Value, json};
+use telehash_channel_block::limits::MAX_BLOCK;
+use telehash_channel_block::{BlockError, BuilderBlockExt as _, IncomingBlocks, LinkBlockExt as _};
+use telehash_runtime::{Accept, Channel, Mesh, Open, Packet};
+use telehash_transport::memory::MemoryNetwork;
+use tokio::sync::mpsc;
+
+use crate::common::{Pair, pattern, within};
+
+fn head(head: &Value) -> Map<String, Value> {
+    head.as_object().cloned().unwrap_or_default()
+}
+
+async fn raw(pair: &Pair) -> Channel {
+    let mut channel = pair.link.open(Open::unreliable("block")).await.unwrap();
+    within(channel.opened()).await.unwrap();
+    channel
+}
+
+#[tokio::test]
+async fn a_lost_piece_drops_exactly_its_block() {
+    let mut pair = Pair::new().await;
+    let mut channel = raw(&pair).await;
+    for number in 1..=5_u64 {
+        for piece in 0..9_u64 {
+            if number == 3 && piece == 4 {
+                continue;
+            }
+            let at = piece as usize * 1000;
+            let fields = match (at, piece) {
+                (0, _) => json!({ "b": number }),
+                (_, 8) => json!({ "b": number, "at": at, "done": true }),
+                _ => json!({ "b": number, "at": at }),
+            };
+            let bytes = pattern(number, 9000)[at..at + 1000].to_vec();
+            let packet = Packet::new(bytes).head(head(&fields));
+            channel.send(packet).await.unwrap();
+        }
+    }
+    for number in [1, 2, 4, 5] {
+        let block = pair.next().await;
+        assert_eq!(block.number, number);
+        assert_eq!(block.bytes, pattern(number, 9000));
+    }
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn the_largest_block_is_sent_and_a_larger_one_is_not() {
+    let mut pair = Pair::new().await;
+    let mut blocks = pair.link.blocks().await.unwrap();
+    let error = blocks.send(vec![0; MAX_BLOCK + 1]).await.unwrap_err();
+    assert!(
+        matches!(error, BlockError::TooLarge { limit: MAX_BLOCK }),
+        "{error}"
+    );
+    blocks.send(pattern(1, MAX_BLOCK)).await.unwrap();
+    blocks.send(pattern(2, MAX_BLOCK)).await.unwrap();
+    for number in [1, 2] {
+        let block = pair.next().await;
+        assert!(block.number == number && block.bytes == pattern(number, MAX_BLOCK));
+    }
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn an_end_is_told() {
+    let network = MemoryNetwork::new(3);
+    let (tell, mut told) = mpsc::channel(1);
+    let receiver = Mesh::builder()
+        .transport(network.endpoint())
+        .accept(Accept::All)
+        .on_blocks(move |incoming: IncomingBlocks| {
+            let tell = tell.clone();
+            async move {
+                let mut blocks = incoming.accept_up_to(3).await?;
+                let mut lens = Vec::new();
+                while let Some(block) = blocks.recv().await? {
+                    lens.push((block.number, block.bytes.len()));
+                }
+                let _ = tell.send(lens).await;
+                Ok::<_, BlockError>(())
+            }
+        })
+        .build()
+        .await
+        .unwrap();
+    let sender = Mesh::builder().transport(network.endpoint());
+    let sender = sender.build().await.unwrap();
+    let link = sender.link(receiver.local_link_json()).await.unwrap();
+    let mut blocks = within(link.blocks()).await.unwrap();
+    for len in [3, 4, 0] {
+        blocks.send(vec![1; len]).await.unwrap();
+    }
+    blocks.end().unwrap();
+    // The second is larger than this receiver takes.
+    assert_eq!(within(told.recv()).await, Some(vec![(1, 3), (3, 0)]));
+}

@@ -1,0 +1,6 @@
+//! Blocks between two endpoints.
+
+mod common;
+mod hostile;
+mod loss;
+mod roads;
