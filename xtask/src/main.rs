@@ -34,6 +34,9 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The automation of this repository")]
 struct Arguments {
+    /// With the programs that the plain tests build, as `ci` runs them: that costs nothing after the tests
+    #[arg(long, global = true)]
+    tested_build: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,9 +53,6 @@ enum Command {
     Interop {
         /// Parts of it: links, lan, routed, sock, thtp; all when none is named
         parts: Vec<String>,
-        /// With the programs that the plain tests build, which costs nothing after them
-        #[arg(long)]
-        tested_build: bool,
     },
     /// The `mesh` program against itself: a demo, files, a lossy network, bad input
     EndToEnd {
@@ -61,11 +61,7 @@ enum Command {
         bytes: u64,
     },
     /// A real browser in front of the `mesh` program: sites, uploads, WebSockets, and pages of foreign origins
-    Browser {
-        /// With the programs that the plain tests built, as `ci` runs it
-        #[arg(long)]
-        tested_build: bool,
-    },
+    Browser,
     /// The `mesh` program between hosts whose roads break, change and get crowded; as root, two minutes
     Roads {
         /// Parts of scenarios' names; all scenarios when there is none
@@ -120,26 +116,21 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().command {
+    shell::this_program()?;
+    let Arguments {
+        tested_build,
+        command,
+    } = Arguments::parse();
+    if tested_build {
+        shell::use_tested_build();
+    }
+    match command {
         Command::Ci => ci::run(),
         Command::Test => suites::test(),
         Command::Long => suites::long(),
-        Command::Interop {
-            parts,
-            tested_build,
-        } => {
-            if tested_build {
-                shell::use_tested_build();
-            }
-            interop::run(&parts)
-        }
+        Command::Interop { parts } => interop::run(&parts),
         Command::EndToEnd { bytes } => endtoend::run(bytes),
-        Command::Browser { tested_build } => {
-            if tested_build {
-                shell::use_tested_build();
-            }
-            browser::run()
-        }
+        Command::Browser => browser::run(),
         Command::Roads { scenarios, inside } if inside.is_set() => {
             roads::ROADS.inside(&inside, &scenarios)
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::report::{Outcome, Report};
-use crate::shell::{cargo, exists, output, root, run as sh};
+use crate::shell::{cargo, exists, forget_package, output, root, run as sh};
 
 /// The crates without I/O, which are `no_std` with `alloc`.
 const CORE: [&str; 8] = [
@@ -142,9 +142,12 @@ fn install(target: &str) -> Result<()> {
 /// Runs rustup, which has no toolchain of its own to inherit here.
 fn rustup(arguments: &[&str]) -> Result<()> {
     ensure!(exists("rustup"), "there is no rustup");
-    sh(Command::new("rustup")
+    let mut command = Command::new("rustup");
+    command
         .args(arguments)
         .current_dir(root())
         .env_remove("CARGO")
-        .env_remove("RUSTUP_TOOLCHAIN"))
+        .env_remove("RUSTUP_TOOLCHAIN");
+    forget_package(&mut command);
+    sh(&mut command)
 }

@@ -20,7 +20,29 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    forget_package(&mut command);
     command
+}
+
+/// Takes out of the environment of `command` what `cargo run` told this program of its package. Build scripts that
+/// look at it would run again, and all that depends on them would be built again, each time.
+pub(crate) fn forget_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// The path of this program. Builds may replace it while it runs, so it is to be asked for once before.
+pub(crate) fn this_program() -> Result<&'static Path> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program);
+    }
+    let program = std::env::current_exe()?;
+    Ok(PROGRAM.get_or_init(|| program))
 }
 
 /// Runs `command` with this program's output and without input; an exit code other than 0 is an error.

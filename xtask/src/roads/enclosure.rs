@@ -2,10 +2,10 @@
 //!
 //! This program runs once more in there. It tells its results as JSON lines.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -81,7 +81,7 @@ impl Enclosure {
     pub(super) fn start(plan: &str, program: &Path, parts: &[String]) -> Result<Self> {
         let mut command = unshare();
         command
-            .arg(env::current_exe()?)
+            .arg(shell::this_program()?)
             .args([plan, "--inside"])
             .arg(program)
             .arg("--")

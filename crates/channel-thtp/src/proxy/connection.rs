@@ -36,7 +36,8 @@ const UNSENT: u32 = 64 * 1024;
 /// How long to wait when the system has no file descriptors left.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Serves for ever. Dropping the future closes all connections.
+/// Serves for ever. Dropping the future closes all connections but those that were upgraded: they belong
+/// to whoever took them.
 pub(super) async fn serve(listener: TcpListener, forward: Forward) -> io::Result<()> {
     let port = listener.local_addr()?.port();
     let forward = Arc::new(forward);
