@@ -72,12 +72,12 @@ mod transports;
 pub use look_ups::BuilderLookUpExt;
 #[cfg(feature = "portmap")]
 pub use mapping::BuilderPortMappingExt;
-#[cfg(feature = "files")]
-pub use telehash_channel_files as files;
 #[cfg(feature = "block")]
 pub use telehash_channel_block as block;
 #[cfg(feature = "box")]
 pub use telehash_channel_box as boxes;
+#[cfg(feature = "files")]
+pub use telehash_channel_files as files;
 #[cfg(feature = "sock")]
 pub use telehash_channel_sock as sock;
 #[cfg(feature = "stream")]
@@ -139,10 +139,6 @@ pub mod prelude {
         Accept, Channel, ChannelHandler, Hashname, IncomingChannel, IntoLinkTarget, Link,
         LinkState, Mesh, MeshEvent, Open, Packet,
     };
-    #[cfg(feature = "files")]
-    pub use telehash_channel_files::{
-        BuilderFilesExt as _, IncomingFiles, LinkFilesExt as _, MeshFilesExt as _,
-    };
     #[cfg(feature = "block")]
     pub use telehash_channel_block::{
         BlockReceiver, BlockSender, BuilderBlockExt as _, IncomingBlocks, LinkBlockExt as _,
@@ -150,6 +146,10 @@ pub mod prelude {
     };
     #[cfg(feature = "box")]
     pub use telehash_channel_box::{Mailbox, MeshBoxExt as _, Quota, SendOptions};
+    #[cfg(feature = "files")]
+    pub use telehash_channel_files::{
+        BuilderFilesExt as _, IncomingFiles, LinkFilesExt as _, MeshFilesExt as _,
+    };
     #[cfg(feature = "sock")]
     pub use telehash_channel_sock::{
         BuilderSockExt as _, Destination, LinkSockExt as _, MeshSockExt as _, SockDatagrams,
