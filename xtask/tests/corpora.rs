@@ -39,6 +39,7 @@ const TARGETS: [Target; 26] = [
         "files_stream",
         telehash_channel_files::fuzzing::files_stream,
     ),
+    (
         "block_pieces",
         telehash_channel_block::fuzzing::block_pieces,
     ),
