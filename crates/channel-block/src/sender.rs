@@ -26,6 +26,7 @@ const ATTEMPTS: [Duration; 4] = [
 pub struct BlockSender {
     channel: Channel,
     sent: u64,
+    skipped: u64,
 }
 
 impl BlockSender {
@@ -34,7 +35,14 @@ impl BlockSender {
         for wait in ATTEMPTS {
             let mut channel = link.open(Open::unreliable(TYPE).timeout(wait)).await?;
             match channel.opened().await {
-                Ok(()) => return Ok(Self { channel, sent: 0 }),
+                Ok(()) => {
+                    let (sent, skipped) = (0, 0);
+                    return Ok(Self {
+                        channel,
+                        sent,
+                        skipped,
+                    });
+                }
                 Err(ChannelError::Timeout) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -48,8 +56,14 @@ impl BlockSender {
         self.channel.peer()
     }
 
-    /// Sends a block, and returns its number. It leaves at the pace of the link, without waiting here;
-    /// of packets that the link takes too long for the oldest are dropped, and their blocks with them.
+    /// Blocks that were given to [`send`](Self::send) and did not leave, for the link was too slow.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Sends a block, and returns its number. It leaves at the pace of the link, without waiting here; while the link has
+    /// no room for the whole of it, it is [skipped](Self::skipped). Half of it would only cost an earlier one its packets.
     ///
     /// # Errors
     /// The block is larger than [`MAX_BLOCK`], or the channel is over.
@@ -60,6 +74,11 @@ impl BlockSender {
         }
         self.sent += 1;
         let quota = self.channel.quota();
+        let room = self.channel.queue_room(quota);
+        if block.len() > room.saturating_mul(quota) {
+            self.skipped += 1;
+            return Ok(self.sent);
+        }
         for piece in cut(self.sent, &block, quota) {
             self.channel.send(piece.to_packet()).await?;
         }

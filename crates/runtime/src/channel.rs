@@ -194,6 +194,12 @@ impl Channel {
         self.handle.quota()
     }
 
+    /// Packets of this many body bytes that an unreliable channel queues without dropping earlier ones.
+    #[must_use]
+    pub fn queue_room(&self, body: usize) -> usize {
+        self.handle.queue_room(body)
+    }
+
     /// Waits until the peer has answered the open: a first packet, or an acknowledgement. There is
     /// no need to wait before sending.
     ///
@@ -458,6 +464,12 @@ impl Handle {
     fn quota(&self) -> usize {
         self.driver
             .look(&self.shared, |core| core.link.quota(self.id))
+            .unwrap_or(0)
+    }
+
+    fn queue_room(&self, body: usize) -> usize {
+        self.driver
+            .look(&self.shared, |core| core.link.queue_room(self.id, body))
             .unwrap_or(0)
     }
 }

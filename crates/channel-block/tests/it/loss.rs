@@ -1,9 +1,11 @@
 //! What a lost packet costs.
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use telehash_channel_block::limits::MAX_BLOCK;
 use telehash_channel_block::{BlockError, BuilderBlockExt as _, IncomingBlocks, LinkBlockExt as _};
 use telehash_runtime::{Accept, Channel, Mesh, Open, Packet};
+use telehash_transport::impair::Conditions;
 use telehash_transport::memory::MemoryNetwork;
 use tokio::sync::mpsc;
 
@@ -62,6 +64,43 @@ async fn the_largest_block_is_sent_and_a_larger_one_is_not() {
         let block = pair.next().await;
         assert!(block.number == number && block.bytes == pattern(number, MAX_BLOCK));
     }
+    pair.close().await;
+}
+
+/// Each block had pushed packets of the one before out of the queue, so that none arrived whole.
+#[tokio::test]
+async fn blocks_come_whole_from_a_sender_that_is_too_fast_for_the_network() {
+    let mut pair = Pair::new().await;
+    let slow = Conditions::perfect().with_rate(500_000);
+    pair.network.set_conditions(&slow);
+    let mut blocks = within(pair.link.blocks()).await.unwrap();
+    let frame = Bytes::from(pattern(1, 9000));
+    let sends = async {
+        loop {
+            blocks.send(frame.clone()).await.unwrap();
+            // As fast as can be, but for the other tasks.
+            tokio::task::yield_now().await;
+        }
+    };
+    let takes = async {
+        for _ in 0..30 {
+            let block = pair.blocks.recv().await.unwrap();
+            assert!(
+                block.bytes == pattern(1, 9000),
+                "{} is not whole",
+                block.number
+            );
+        }
+    };
+    within(async {
+        tokio::select! {
+            () = sends => {}
+            () = takes => {}
+        }
+    })
+    .await;
+    assert!(blocks.skipped() > 0);
+    drop(blocks);
     pair.close().await;
 }
 

@@ -260,6 +260,16 @@ impl Flow {
         channel.map_or(0, |channel| channel.room(&self.config))
     }
 
+    /// Packets of this many body bytes that an unreliable channel queues without dropping earlier ones.
+    #[must_use]
+    pub fn queue_room(&self, id: ChannelId, body: usize) -> usize {
+        let channel = self.table.find(id).and_then(|key| self.table.get(key));
+        match channel.map(|channel| &channel.flavor) {
+            Some(Flavor::Unreliable(unreliable)) => unreliable.room(body, &self.config),
+            _ => 0,
+        }
+    }
+
     /// Body bytes that fit a packet of `max_plain` bytes without header fields of its own.
     #[must_use]
     pub fn quota(&self, id: ChannelId, max_plain: usize) -> usize {

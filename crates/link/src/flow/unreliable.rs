@@ -120,6 +120,16 @@ impl Unreliable {
         self.outbox.push(packet, cost, config);
     }
 
+    /// Packets of this many body bytes that are queued without dropping earlier ones.
+    pub(super) fn room(&self, body: usize, config: &FlowConfig) -> usize {
+        let cost = wire::held_cost(body, body, &None);
+        let bytes = config.unreliable_bytes.saturating_sub(self.outbox.cost);
+        let packets = config
+            .unreliable_packets
+            .saturating_sub(self.outbox.packets.len());
+        packets.min(bytes / cost.max(1))
+    }
+
     /// A packet left, perhaps by a pipe of its own: it may end this direction.
     pub(super) fn on_sent(&mut self, now: Instant, end: bool) {
         if end {

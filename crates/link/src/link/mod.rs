@@ -378,6 +378,12 @@ impl Link {
         self.flow.writable(id)
     }
 
+    /// Packets of this many body bytes that an unreliable channel queues without dropping earlier ones.
+    #[must_use]
+    pub fn queue_room(&self, id: ChannelId, body: usize) -> usize {
+        self.flow.queue_room(id, body)
+    }
+
     /// The next packet of a channel, in order if it is reliable.
     ///
     /// # Errors
