@@ -194,6 +194,24 @@ async fn a_closed_connection_is_read_to_its_end_before_the_event() {
     );
 }
 
+/// Whoever was sending closed its end when that failed, and never heard why the peer had left.
+#[tokio::test]
+async fn last_words_are_heard_by_whoever_closes_after_the_peer() {
+    let Pair { a, b, to_b, .. } = pair().await;
+    a.try_send(&Transmit::packet(to_b, b"hello")).unwrap();
+    let (to_a, _) = receive(&b).await.remove(0);
+    a.try_send(&Transmit::packet(to_b, b"farewell")).unwrap();
+    a.close().await;
+    let failed = b.try_send(&Transmit::packet(to_a, b"what?"));
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotConnected);
+    b.close_pipe(&to_a);
+    assert_eq!(receive(&b).await, [(to_a, b"farewell".to_vec())]);
+    assert_eq!(
+        b.event().await,
+        TransportEvent::PipeClosed(to_a, CloseReason::Peer)
+    );
+}
+
 #[tokio::test]
 async fn a_sender_that_waits_learns_that_the_peer_is_gone() {
     let Pair { a, b, to_b, .. } = pair().await;

@@ -251,8 +251,13 @@ impl Streams {
         }
     }
 
-    /// Closes one end of a connection.
+    /// Closes one end of a connection. What the peer had sent before it closed its own end is received
+    /// nevertheless.
     pub(super) fn close_end(&mut self, address: SocketAddr, number: u64, wakers: &mut Vec<Waker>) {
+        let end = self.end(address, number);
+        if end.is_none_or(|end| end.peer_closed && end.unread_packets > 0) {
+            return;
+        }
         let end = self
             .ports
             .get_mut(&address)
