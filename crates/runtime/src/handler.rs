@@ -172,11 +172,10 @@ impl Shared {
     /// A peer opened a channel: its handler gets it, in a task of its own.
     pub(crate) fn channel_opened(self: &Arc<Self>, driver: &Arc<LinkDriver>, opened: Opened) {
         let (hashname, kind) = (driver.hashname(), opened.kind.clone());
-        let handler = self
-            .handlers
-            .get(&kind)
-            .filter(|_| !self.lifecycle.is_closing());
-        let Some(handler) = handler else {
+        if self.lifecycle.is_closing() {
+            return self.refuse_opened(driver, opened, "closed");
+        }
+        let Some(handler) = self.handlers.get(&kind) else {
             return self.refuse_opened(driver, opened, "unknown type");
         };
         let Some(place) = driver.start_handler() else {

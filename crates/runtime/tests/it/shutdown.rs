@@ -44,6 +44,28 @@ async fn closing_delivers_what_was_written_and_ended() {
     assert_eq!(received.recv().await.unwrap(), 200_000);
 }
 
+/// They had been told that nobody takes channels of that type, which reads as if it never would.
+#[tokio::test(start_paused = true)]
+async fn channels_that_are_opened_while_a_mesh_closes_are_told_so() {
+    let much = |incoming: IncomingChannel| async move {
+        let mut channel = incoming.accept().unwrap();
+        for _ in 0..500 {
+            channel.send(Packet::new("unread")).await.unwrap();
+        }
+        channel.end().unwrap();
+    };
+    let pair = Pair::with(|server| server.on_open("much", much), |client| client).await;
+    let mut unread = pair.link.open(Open::reliable("much")).await.unwrap();
+    unread.recv().await.unwrap().unwrap();
+    let late = async {
+        let mut channel = pair.link.open(Open::reliable("much")).await.unwrap();
+        channel.recv().await.unwrap_err()
+    };
+    // What is not read keeps it from closing at once.
+    let ((), refused) = tokio::join!(biased; pair.server.close(), late);
+    assert_eq!(refused, ChannelError::Peer("closed".to_owned()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_does_not_wait_for_ever_for_a_peer_that_is_gone() {
     let pair = Pair::new().await;
