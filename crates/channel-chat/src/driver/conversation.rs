@@ -7,7 +7,8 @@ use telehash_runtime::{Link, Mesh};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
-use super::shared::{ChatEvent, Core, now};
+use super::event::ChatEvent;
+use super::shared::{Core, now};
 use super::{keeper, profiles};
 use crate::error::{Refusal, RoomError};
 use crate::id::Id;
@@ -63,7 +64,7 @@ impl Conversation {
     /// As [`Room::send`].
     pub fn send(&self, draft: impl Into<Draft>) -> Result<Id, RoomError> {
         let outgoing = self.room().send(draft, now())?;
-        self.0.core.spread(&outgoing);
+        self.0.core.spread();
         Ok(outgoing.id)
     }
 
@@ -72,8 +73,8 @@ impl Conversation {
     /// # Errors
     /// As [`Room::edit`].
     pub fn edit(&self, id: Id, draft: impl Into<Draft>) -> Result<(), RoomError> {
-        let outgoing = self.room().edit(id, draft)?;
-        self.0.core.spread(&outgoing);
+        self.room().edit(id, draft)?;
+        self.0.core.spread();
         Ok(())
     }
 
@@ -82,8 +83,8 @@ impl Conversation {
     /// # Errors
     /// As [`Room::set_activity`].
     pub fn set_activity(&self, activity: Activity) -> Result<(), RoomError> {
-        let outgoing = self.room().set_activity(activity, now())?;
-        self.0.core.spread(&outgoing);
+        self.room().set_activity(activity, now())?;
+        self.0.core.spread();
         Ok(())
     }
 

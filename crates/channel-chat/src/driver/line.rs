@@ -11,22 +11,16 @@ use telehash_channel_stream::{Message as Sent, MessageError as StreamError, Mess
 use telehash_hashname::Hashname;
 use telehash_lob::Lob;
 use telehash_runtime::{Channel, ChannelError, HandlerError, IncomingChannel, Link, Open, Packet};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::shared::{ChatEvent, Core, Taken};
+use super::event::ChatEvent;
+use super::lines::MAX_RECEIPTS;
+use super::shared::{Core, Taken};
 use super::{CHAT, Registry, id_of};
 use crate::id::Id;
 use crate::message::MAX_MESSAGE;
 use crate::room::Cursor;
-
-/// Limit: channels of one chat with one participant; one more is refused with `busy`. JavaScript opens
-/// two or three.
-pub const MAX_LINES: usize = 8;
-
-/// Limit: edits and receipts that wait to be sent to one participant. At the limit receipts are dropped,
-/// and an edit makes the channel end, so that chatting is resumed on another one, where it is sent again.
-pub const MAX_APART: usize = 64;
 
 /// Limit: messages on one channel that are refused; one more ends the channel.
 pub const MAX_REFUSALS: u32 = 16;
@@ -83,15 +77,15 @@ pub(super) async fn open(core: &Arc<Core>, link: &Link) -> Result<(), HandlerErr
 /// Talks until the channel ends, or the chat does.
 async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
     let peer = channel.peer();
-    let (apart, waiting) = mpsc::channel(MAX_APART);
-    let Some(number) = core.add_line(peer, apart) else {
+    let (receipts, waiting) = mpsc::channel(MAX_RECEIPTS);
+    let Some(number) = core.add_line(peer, receipts) else {
         channel.fail("busy");
         return;
     };
-    let registered = Registered { core, peer, number };
+    let _registered = Registered { core, peer, number };
     let (sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
     tokio::select! {
-        () = send(&registered, sink, cursor, waiting) => {}
+        () = send(core, sink, cursor, waiting) => {}
         () = receive(core, stream, peer) => {}
         () = core.closed() => {}
     }
@@ -112,15 +106,17 @@ impl Drop for Registered<'_> {
 
 /// Ends when the channel fails; while another channel is used for sending, it waits.
 async fn send(
-    line: &Registered<'_>,
+    core: &Core,
     mut sink: Sink,
     mut cursor: Cursor,
-    mut apart: mpsc::Receiver<Bytes>,
+    mut receipts: mpsc::Receiver<Bytes>,
 ) {
-    let core = line.core;
-    let mut said = core.said();
+    let (mut said, mut kept) = (core.said(), core.kept());
     loop {
         said.mark_unchanged();
+        if let Some(kept) = &mut kept {
+            kept.mark_unchanged();
+        }
         let unsent = core.room().unsent(&mut cursor);
         let packets = match unsent {
             Ok(packets) => packets,
@@ -143,11 +139,9 @@ async fn send(
         }
         tokio::select! {
             changed = said.changed() => if changed.is_err() { return },
-            packet = apart.recv() => {
+            () = more_kept(&mut kept) => {}
+            packet = receipts.recv() => {
                 let Some(message) = packet.map(|packet| to_send(&packet)) else {
-                    if core.is_newest(&line.peer, line.number) {
-                        return;
-                    }
                     // Another channel took over. What JavaScript sends may still come on this one.
                     return std::future::pending().await;
                 };
@@ -157,6 +151,16 @@ async fn send(
             }
         }
     }
+}
+
+/// Waits until the store has kept more; for ever if it keeps everything at once.
+async fn more_kept(kept: &mut Option<watch::Receiver<u64>>) {
+    if let Some(kept) = kept
+        && kept.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {

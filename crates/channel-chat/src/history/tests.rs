@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::entry::RECEIPT;
 use super::*;
 use crate::shares::OVERHEAD;
 
