@@ -25,6 +25,8 @@ pub(crate) struct History {
     order: BTreeSet<(Key, Name)>,
     /// Messages that are named in `after` but are not here, and by whom.
     awaited: BTreeSet<(Id, Name)>,
+    /// The newest that came of each sender. With a gap before it, what comes next still comes after that.
+    newest_of: BTreeMap<Hashname, Id>,
     /// The order has to be made anew: something came that others waited for.
     stale: bool,
     shares: Shares<Id>,
@@ -45,6 +47,9 @@ impl History {
         let name @ (id, from) = entry.name();
         if self.entries.contains_key(&name) {
             return;
+        }
+        if let Some(before) = self.newest_of.insert(from, id) {
+            entry.previous = Some(before);
         }
         for waiting in self.waiting_for(id) {
             entry.named = true;

@@ -230,7 +230,8 @@ async fn what_is_not_right_is_refused_and_reported_and_the_talk_goes_on() {
         *refusal(&mut events, me).await,
         Refusal::OtherChat(_)
     ));
-    stream.send(sent(b"\0\x02{}")).await.unwrap();
+    let (head, body) = (Map::new(), Bytes::new());
+    stream.send(Sent::Lob { head, body }).await.unwrap();
     assert!(matches!(
         *refusal(&mut events, me).await,
         Refusal::Malformed(_)
