@@ -107,6 +107,7 @@ async fn answer(chat: Conversation, mut events: Receiver<ChatEvent>) -> Result<(
     loop {
         match events.recv().await? {
             ChatEvent::Knock { who, .. } => chat.admit(who)?,
+            ChatEvent::Message { id, .. } => chat.acknowledge(id, Ack::Received)?,
             ChatEvent::Edited { id, .. } => {
                 chat.acknowledge(id, Ack::Read)?;
                 correct(&chat, "ehco", &format!("echo:{}", text(&chat, id))).await?;
@@ -126,10 +127,14 @@ async fn speak(chat: Conversation) -> Result<(), HandlerError> {
     }
     correct(&chat, "helo", "hello").await?;
     loop {
-        if let ChatEvent::Edited { id, .. } = events.recv().await? {
-            chat.acknowledge(id, Ack::Read)?;
-            println!("{}", text(&chat, id));
-            return Ok(());
+        match events.recv().await? {
+            ChatEvent::Message { id, .. } => chat.acknowledge(id, Ack::Received)?,
+            ChatEvent::Edited { id, .. } => {
+                chat.acknowledge(id, Ack::Read)?;
+                println!("{}", text(&chat, id));
+                return Ok(());
+            }
+            _ => {}
         }
     }
 }
