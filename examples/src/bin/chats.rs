@@ -132,6 +132,7 @@ async fn speak(chat: Conversation) -> Result<(), HandlerError> {
             ChatEvent::Edited { id, .. } => {
                 chat.acknowledge(id, Ack::Read)?;
                 println!("{}", text(&chat, id));
+                chat.leave().await;
                 return Ok(());
             }
             _ => {}

@@ -28,6 +28,9 @@ pub const MAX_REFUSALS: u32 = 16;
 /// How long the peer may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long the end of a channel may take.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+
 type Sink = SplitSink<MessageStream, Sent>;
 
 /// Somebody opens a channel with us.
@@ -62,6 +65,9 @@ pub(super) async fn open(core: &Arc<Core>, link: &Link) -> Result<(), HandlerErr
     let peer = link.hashname();
     let last = core.room().last_from(&peer).ok_or(ChannelError::LinkDown)?;
     let open = Open::reliable(CHAT).head(head([("chat", core.id()), ("last", last)]));
+    if core.is_closed() {
+        return Ok(());
+    }
     let mut channel = link.open(open).await?;
     let answer = timeout(ANSWER, channel.recv()).await??;
     let last = id_of(answer.and_then(|packet| packet.head).as_deref(), "last");
@@ -83,12 +89,14 @@ async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
         return;
     };
     let _registered = Registered { core, peer, number };
-    let (sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
+    let (mut sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
     tokio::select! {
-        () = send(core, sink, cursor, waiting) => {}
+        () = send(core, &mut sink, cursor, waiting) => {}
         () = receive(core, stream, peer) => {}
         () = core.closed() => {}
     }
+    // So that they hear at once that we are not there any more. There may be nobody to hear it.
+    let _ = timeout(GOODBYE, sink.close()).await;
 }
 
 /// Takes the channel off the list, whatever ends it.
@@ -107,7 +115,7 @@ impl Drop for Registered<'_> {
 /// Ends when the channel fails; while another channel is used for sending, it waits.
 async fn send(
     core: &Core,
-    mut sink: Sink,
+    sink: &mut Sink,
     mut cursor: Cursor,
     mut receipts: mpsc::Receiver<Bytes>,
 ) {

@@ -1,10 +1,12 @@
 //! Chats over links: joining, inviting and talking.
 
+use std::time::Duration;
+
 use telehash_channel_chat::{Ack, ChatEvent};
 use telehash_transport::memory::MemoryNetwork;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use crate::people::{LIMIT, persons, texts, until, until_so};
+use crate::people::{LIMIT, open_house, persons, texts, until, until_so};
 
 #[tokio::test(start_paused = true)]
 async fn whoever_asks_is_let_in_when_the_leader_says_so_and_then_both_talk() {
@@ -63,4 +65,28 @@ async fn whoever_is_invited_is_let_in_at_once() {
     until_so(&bobs, |chat| chat.room().is_joined()).await;
     anns.send("welcome").unwrap();
     until_so(&bobs, |chat| texts(chat) == ["welcome"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_is_missed_at_once_and_can_come_back() {
+    let network = MemoryNetwork::new(1);
+    let persons = persons(&network, 2).await;
+    let anns = persons[0].lead();
+    open_house(&anns);
+    let bobs = persons[1].join(&anns);
+    until_so(&bobs, |chat| chat.room().is_joined()).await;
+    until_so(&anns, |chat| !chat.present().is_empty()).await;
+    let mut events = anns.events();
+    bobs.send("bye").unwrap();
+    let start = Instant::now();
+    bobs.leave().await;
+    let absent = |event| matches!(event, ChatEvent::Absent(_)).then_some(());
+    until(&mut events, absent).await;
+    // Long before the link is given up.
+    assert!(start.elapsed() < Duration::from_secs(1));
+
+    anns.send("see you").unwrap();
+    let bobs = persons[1].restore(anns.id());
+    until_so(&bobs, |chat| texts(chat).contains(&"see you".to_owned())).await;
+    until_so(&anns, |chat| texts(chat) == texts(&bobs)).await;
 }
