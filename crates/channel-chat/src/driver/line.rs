@@ -168,7 +168,7 @@ async fn more_kept(kept: &mut Option<watch::Receiver<u64>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {
