@@ -9,11 +9,14 @@ use tokio::sync::watch;
 
 use crate::people::{open_house, persons, texts, until, until_so};
 
+type Waiting = Vec<(Id, Record)>;
+
 /// A disk that stops for a while, and then goes on.
 #[derive(Clone)]
 struct Slow {
     memory: MemoryStore,
-    waiting: Arc<Mutex<Option<Vec<(Id, Record)>>>>,
+    /// While it stops.
+    waiting: Arc<Mutex<Option<Waiting>>>,
     kept: watch::Sender<u64>,
 }
 

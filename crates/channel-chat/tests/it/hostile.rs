@@ -482,7 +482,7 @@ proptest! {
             prop_assert!(taken, "{:?} at {}", what, place);
             let of_sender: Vec<Id> = { leader.history() }
                 .filter(|entry| entry.from() == hashname(2))
-                .map(|entry| entry.id())
+                .map(telehash_channel_chat::Entry::id)
                 .collect();
             prop_assert_eq!(&of_sender, &here);
         }
