@@ -155,3 +155,27 @@ fn requests_are_answered_over_a_link() {
     assert_eq!(served.asked("get", &["/numbers/3"]), "0\n1\n2\n");
     assert_eq!(served.asked("post", &["/echo", "again"]), "again");
 }
+
+#[test]
+fn a_chat_of_two_is_led_by_either_and_what_is_corrected_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link.json");
+    let link = link.to_str().unwrap();
+    let chats = env!("CARGO_BIN_EXE_chats");
+    let mut child = Command::new(chats)
+        .args(["serve", link])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.next().unwrap().unwrap();
+    let id = ready.split('"').nth(7).unwrap();
+    assert_eq!(printed(chats, &["join", link, id]), "echo:hello\n");
+    assert_eq!(printed(chats, &["lead", link]), "echo:hello\n");
+    let told: Vec<String> = lines.by_ref().take(4).map(Result::unwrap).collect();
+    let count = |event| told.iter().filter(|line| line.contains(event)).count();
+    assert_eq!([count("answered"), count("left")], [2, 2]);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}

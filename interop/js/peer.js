@@ -3,7 +3,7 @@
 //
 //   node peer.js listen [--cs 3a] [--transport udp4] [--link-out FILE] [--route] [--via FILE]
 //   node peer.js dial --link FILE [--cs 3a] [--transport udp4] [--identity FILE] [--tests link,path,stream,unknown]
-//                     [--bytes 40000] [--timeout 15000] [--via FILE]
+//                     [--bytes 40000] [--timeout 15000] [--via FILE] [--chat ID]
 //   node peer.js discover [--cs 3a]
 //
 // discover binds to all addresses and broadcasts: run it in a network namespace. It announces itself every second, and
@@ -12,16 +12,19 @@
 // --transport is the only one that the endpoint has: udp4 or tcp4.
 // --route has it route for everybody; --via has it use the router with this link JSON. Then `dial` takes nothing but
 // the hashname from its --link.
-// --tests may also name those of sock.js and thtp.js; `listen` serves what they ask for.
+// --tests may also name those of sock.js, thtp.js and chat.js; `listen` serves what they ask for. --chat is the chat that
+// the other side leads.
 // --identity takes an identity file instead of making an identity with --cs.
 //
 // Standard output carries one JSON object a line and nothing else:
 //
 //   {"event":"ready","hashname":…,"link":{hashname, keys, paths}}    listen: may be dialled now; "tunnels" is the
-//                                                                    port of an echo that tunnels may lead to
+//                                                                    port of an echo that tunnels may lead to, "chat"
+//                                                                    the chat that it leads
 //   {"event":"link","hashname":…,"up":true|false}                    a link changed its state
 //   {"event":"discover","hashname":…}                                discover: another endpoint announced itself
 //   {"event":"stream","hashname":…,"bytes":N}                        listen: a stream was echoed and ended
+//   {"event":"chat","left":…}                                        listen: somebody is not in a chat any more
 //   {"event":"result","test":…,"ok":true|false,"error"?,"info"?}     dial: one line a test
 //   {"event":"fatal","error":…}                                      this process is about to exit with 1
 //
@@ -42,6 +45,7 @@ for (const name of ['log', 'info', 'trace', 'warn']) console[name] = () => {}; /
 const telehash = require('telehash/lib/mesh.js');
 telehash.log({ error: console.error, warn() {}, info() {}, debug() {} });
 
+const chat = require('./chat.js');
 const sock = require('./sock.js');
 const thtp = require('./thtp.js');
 const EXTENSIONS = {
@@ -49,6 +53,7 @@ const EXTENSIONS = {
   stream: require('telehash/ext/stream.js'),
   sock: sock.extension,
   thtp: thtp.extension,
+  chat: chat.extension,
 };
 /** As a router, or through one. */
 const ROUTING = { peer: require('telehash/ext/peer.js') };
@@ -131,7 +136,7 @@ async function listen(options) {
   const tunnels = await sock.serve(mesh);
   const link = linkJson(mesh, options.transport);
   if (options['link-out']) fs.writeFileSync(options['link-out'], JSON.stringify(link));
-  say({ event: 'ready', hashname: link.hashname, link, tunnels });
+  say({ event: 'ready', hashname: link.hashname, link, tunnels, chat: chat.serve(mesh, say) });
   untilToldToEnd();
 }
 
@@ -242,7 +247,8 @@ function within(ms, what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-function tried(test, link, options) {
+function tried(test, mesh, link, options) {
+  if (chat.tests[test]) return chat.tests[test](mesh, link, options.chat);
   if (sock.tests[test]) return sock.tests[test](link, pattern(Number(options.bytes)));
   if (thtp.tests[test]) return thtp.tests[test](link);
   if (!TESTS[test]) throw new Error('there is no such test');
@@ -266,7 +272,7 @@ async function dial(options) {
   let failed = false;
   for (const test of options.tests.split(',')) {
     try {
-      const info = await within(timeout, test, tried(test, link, options));
+      const info = await within(timeout, test, tried(test, mesh, link, options));
       say({ event: 'result', test, ok: true, info });
     } catch (error) {
       failed = true;
@@ -291,6 +297,7 @@ const { values: options, positionals } = parseArgs({
     timeout: { type: 'string', default: '15000' },
     route: { type: 'boolean', default: false },
     via: { type: 'string' },
+    chat: { type: 'string' },
   },
 });
 const command = { listen, discover, dial }[positionals[0]];

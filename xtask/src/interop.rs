@@ -2,6 +2,7 @@
 //! tried or skipped with its reason. A required row that is skipped or fails is an error.
 
 mod channels;
+mod chat;
 mod lan;
 mod ours;
 mod routed;
@@ -116,7 +117,7 @@ impl Case {
 /// A part of the matrix: its name, its rows, and how they are filled.
 type Part = (&'static str, fn() -> Vec<Row>, fn(&Programs, &mut Table));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("links", link_rows, links),
     ("lan", || lan::rows().into(), lan::discover),
     ("routed", routed::rows, routed::route),
@@ -130,6 +131,7 @@ const PARTS: [Part; 5] = [
         || THTP.rows().collect(),
         |programs, table| THTP.run(programs, table),
     ),
+    ("chat", || chat::rows().collect(), chat::run),
 ];
 
 /// Runs the matrix, or the parts of it that are named, and prints it.
@@ -171,6 +173,8 @@ pub(crate) struct Programs {
     tunnels: std::path::PathBuf,
     /// Our program that makes and answers HTTP requests.
     requests: std::path::PathBuf,
+    /// Our program that talks in chats.
+    chats: std::path::PathBuf,
     /// Identities and link files.
     folder: tempfile::TempDir,
 }
@@ -186,6 +190,7 @@ fn prepare() -> Result<Programs> {
         open_unknown: shell::build_program("telehash-examples", "open_unknown")?,
         tunnels: shell::build_program("telehash-examples", "tunnels")?,
         requests: shell::build_program("telehash-examples", "requests")?,
+        chats: shell::build_program("telehash-examples", "chats")?,
         folder: tempfile::tempdir()?,
     })
 }

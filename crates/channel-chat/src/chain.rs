@@ -336,10 +336,25 @@ mod tests {
             let mut chain = Chain::new(Hashname::from_bytes([8; 32]), b"a secret", 41, 0);
             std::iter::from_fn(|| chain.take()).nth(at).unwrap()
         });
+        let of_another_secret = (0..40_usize, any::<[u8; 8]>()).prop_map(|(at, secret)| {
+            let mut chain = Chain::new(sender(), &secret, 41, 0);
+            std::iter::from_fn(|| chain.take()).nth(at).unwrap()
+        });
+        // What comes before the profile: a chain of the same secret that is longer has it.
+        let of_a_longer_chain =
+            (1..40).prop_map(|beyond| (0..beyond).fold(ids(40)[0], |id, _| id.previous(&sender())));
         let forged = any::<[u8; 8]>().prop_map(Id::from_bytes);
         let of_the_digest = (0..40_usize, any::<[u8; 32]>())
             .prop_map(|(at, key)| ids(40)[at].previous(&Hashname::from_bytes(key)));
-        prop_oneof![of_chain, altered, of_another, forged, of_the_digest]
+        prop_oneof![
+            3 => of_chain,
+            1 => altered,
+            1 => of_another,
+            1 => of_another_secret,
+            1 => of_a_longer_chain,
+            1 => forged,
+            1 => of_the_digest,
+        ]
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! A store on disk: an embedded database.
 
+mod writer;
+
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
@@ -7,12 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable, TableDefinition, WriteTransaction,
-};
+use redb::{Database, ReadableDatabase as _, ReadableTable, TableDefinition, WriteTransaction};
 use telehash_hashname::Hashname;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+pub use self::writer::MAX_UNWRITTEN;
+use self::writer::{Put, Writer};
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::room::MAX_PARTICIPANTS;
@@ -33,8 +36,9 @@ pub const MAX_ON_DISK: u64 = 16 << 20;
 
 type Key = ([u8; 8], [u8; 32], u32);
 
-/// Messages of others that may be lost with the power: they come again when chatting is resumed.
-const UNSYNCED: u32 = 64;
+/// Marks of a record.
+const LASTING: u8 = 1;
+const ANSWERED: u8 = 2;
 
 const WRITTEN_BY_US: &str = "what is in the store was not written by it";
 
@@ -42,10 +46,15 @@ const WRITTEN_BY_US: &str = "what is in the store was not written by it";
 ///
 /// Of each sender in a chat it keeps [`MAX_ON_DISK`](crate::limits::MAX_ON_DISK) bytes, besides what is lasting. Our secrets are in it: the
 /// file is for its owner only. Only one program can have it open.
+///
+/// [`Chats`](crate::Chats) do not wait for the disk: a thread writes what is said, and nobody else hears of it
+/// before it is there. If that fails nothing more can be said: the chat has to be restored. A [`Room`](crate::Room)
+/// of its own waits for what it says; of what others say up to 64 messages may be lost with the power either way,
+/// and come again.
 #[derive(Clone)]
 pub struct DiskStore {
-    database: Arc<Database>,
-    unsynced: u32,
+    writer: Arc<Writer>,
+    behind: bool,
 }
 
 impl DiskStore {
@@ -63,9 +72,17 @@ impl DiskStore {
         transaction.open_table(SIZES).map_err(StoreError::new)?;
         transaction.commit().map_err(StoreError::new)?;
         Ok(Self {
-            database,
-            unsynced: 0,
+            writer: Arc::new(Writer::start(database).map_err(StoreError::new)?),
+            behind: false,
         })
+    }
+
+    /// The database, with everything in it that has to be.
+    fn database(&self) -> Result<&Database, StoreError> {
+        if !self.behind {
+            self.writer.settle()?;
+        }
+        self.writer.database()
     }
 }
 
@@ -80,7 +97,7 @@ fn private(path: &Path) -> io::Result<std::fs::File> {
 
 impl Store for DiskStore {
     fn put_seat(&mut self, chat: Id, seat: &Seat) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(StoreError::new)?;
+        let transaction = self.database()?.begin_write().map_err(StoreError::new)?;
         let mut seats = transaction.open_table(SEATS).map_err(StoreError::new)?;
         let bytes = seat_bytes(seat);
         seats
@@ -91,7 +108,7 @@ impl Store for DiskStore {
     }
 
     fn seat(&mut self, chat: Id) -> Result<Option<Seat>, StoreError> {
-        let transaction = self.database.begin_read().map_err(StoreError::new)?;
+        let transaction = self.database()?.begin_read().map_err(StoreError::new)?;
         let seats = transaction.open_table(SEATS).map_err(StoreError::new)?;
         let Some(bytes) = seats.get(chat.as_bytes()).map_err(StoreError::new)? else {
             return Ok(None);
@@ -102,16 +119,11 @@ impl Store for DiskStore {
 
     fn put(&mut self, chat: Id, record: Record) -> Result<(), StoreError> {
         let ours = self.seat(chat)?.is_some_and(|seat| seat.me == record.from);
-        let mut transaction = self.database.begin_write().map_err(StoreError::new)?;
-        let sync = ours || self.unsynced >= UNSYNCED;
-        if !sync {
-            let none = transaction.set_durability(Durability::None);
-            none.map_err(StoreError::new)?;
+        self.writer.put(Put { chat, record, ours })?;
+        match ours && !self.behind {
+            true => self.writer.settle(),
+            false => Ok(()),
         }
-        keep(&transaction, chat, &record).map_err(StoreError::new)?;
-        transaction.commit().map_err(StoreError::new)?;
-        self.unsynced = if sync { 0 } else { self.unsynced + 1 };
-        Ok(())
     }
 
     fn records(
@@ -121,7 +133,7 @@ impl Store for DiskStore {
         from: u32,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        let transaction = self.database.begin_read().map_err(StoreError::new)?;
+        let transaction = self.database()?.begin_read().map_err(StoreError::new)?;
         let records = transaction.open_table(RECORDS).map_err(StoreError::new)?;
         let range = key(chat, sender, from)..=key(chat, sender, u32::MAX);
         let range = records.range(range).map_err(StoreError::new)?;
@@ -136,7 +148,7 @@ impl Store for DiskStore {
     }
 
     fn senders(&mut self, chat: Id) -> Result<Vec<Hashname>, StoreError> {
-        let transaction = self.database.begin_read().map_err(StoreError::new)?;
+        let transaction = self.database()?.begin_read().map_err(StoreError::new)?;
         let records = transaction.open_table(RECORDS).map_err(StoreError::new)?;
         let mut senders = Vec::new();
         let mut from = (*chat.as_bytes(), [0; 32], 0);
@@ -157,7 +169,7 @@ impl Store for DiskStore {
     }
 
     fn chats(&mut self) -> Result<Vec<Id>, StoreError> {
-        let transaction = self.database.begin_read().map_err(StoreError::new)?;
+        let transaction = self.database()?.begin_read().map_err(StoreError::new)?;
         let seats = transaction.open_table(SEATS).map_err(StoreError::new)?;
         let mut chats = Vec::new();
         for entry in seats.range::<[u8; 8]>(..).map_err(StoreError::new)? {
@@ -167,8 +179,14 @@ impl Store for DiskStore {
         Ok(chats)
     }
 
+    fn write_behind(&mut self) -> Option<watch::Receiver<u64>> {
+        self.behind = true;
+        Some(self.writer.kept())
+    }
+
     fn remove(&mut self, chat: Id) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(StoreError::new)?;
+        self.writer.settle()?;
+        let transaction = self.database()?.begin_write().map_err(StoreError::new)?;
         let mut seats = transaction.open_table(SEATS).map_err(StoreError::new)?;
         seats.remove(chat.as_bytes()).map_err(StoreError::new)?;
         drop(seats);
@@ -260,19 +278,37 @@ fn seat_of(bytes: &[u8]) -> Option<Seat> {
     })
 }
 
+/// Its id, marks, what was answered with its length, and the packet.
 fn record_bytes(record: &Record) -> Vec<u8> {
-    let lasting = [u8::from(record.lasting)];
-    [&record.id.as_bytes()[..], &lasting, &record.packet].concat()
+    let marks = u8::from(record.lasting) * LASTING + u8::from(record.answered.is_some()) * ANSWERED;
+    let mut bytes = [&record.id.as_bytes()[..], &[marks]].concat();
+    if let Some(answered) = &record.answered {
+        let len = u32::try_from(answered.len()).unwrap_or(u32::MAX);
+        bytes.extend_from_slice(&len.to_be_bytes());
+        bytes.extend_from_slice(answered.as_bytes());
+    }
+    bytes.extend_from_slice(&record.packet);
+    bytes
 }
 
 fn record_of(from: Hashname, place: u32, bytes: &[u8]) -> Option<Record> {
     let (id, rest) = bytes.split_first_chunk()?;
-    let (lasting, packet) = rest.split_first()?;
+    let (marks, rest) = rest.split_first()?;
+    let (answered, packet) = match marks & ANSWERED {
+        0 => (None, rest),
+        _ => {
+            let (len, rest) = rest.split_first_chunk()?;
+            let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
+            let (answered, packet) = rest.split_at_checked(len)?;
+            (Some(String::from_utf8(answered.to_vec()).ok()?), packet)
+        }
+    };
     Some(Record {
         from,
         place,
         id: Id::from_bytes(*id),
-        lasting: *lasting != 0,
+        lasting: marks & LASTING != 0,
+        answered,
         packet: Bytes::copy_from_slice(packet),
     })
 }

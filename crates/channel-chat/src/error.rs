@@ -76,8 +76,8 @@ pub enum Refusal {
         /// How many are missing.
         missing: u32,
     },
-    /// It changes a message after which others came.
-    #[error("the message {0} cannot change any more: others came after it")]
+    /// It changes a message after which its sender said something else.
+    #[error("the message {0} cannot change any more: its sender said something else after it")]
     LateEdit(Id),
     /// It belongs to another chat.
     #[error("a message of the chat {0}")]
@@ -116,7 +116,7 @@ pub enum RoomError {
     #[error("no more messages can be sent in this chat: all ids are used up")]
     Exhausted,
     /// It is not our newest message, or others came after it.
-    #[error("the message {0} cannot be changed: it is not the newest")]
+    #[error("the message {0} cannot be changed: it is not the newest of the chat")]
     NotNewest(Id),
     /// The message is not one of somebody else that is kept.
     #[error("{0} is no message of somebody else that is kept")]

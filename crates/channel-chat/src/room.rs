@@ -8,6 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use telehash_hashname::Hashname;
+use tokio::sync::watch;
 
 use crate::chain::{Chain, Tail, place};
 use crate::error::StoreError;
@@ -54,9 +55,11 @@ pub struct Participant {
 }
 
 /// Up to where somebody has our messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     place: u32,
+    /// What was sent last, which may change.
+    sent: Option<Bytes>,
 }
 
 impl Room {
@@ -141,6 +144,12 @@ impl Room {
         self.history.in_order()
     }
 
+    /// How much the history takes in memory, as [`MAX_HISTORY`](crate::limits::MAX_HISTORY) counts.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.history.weight()
+    }
+
     /// The message with this id; of two that are kept, one.
     #[must_use]
     pub fn message(&self, id: Id) -> Option<&Entry> {
@@ -161,32 +170,47 @@ impl Room {
         let ours = self.tail(&self.me).map_or(0, |tail| tail.place);
         let place = place(&self.me, self.profile.id, last)?;
         let before = place.saturating_sub(1);
-        (place <= ours).then_some(Cursor { place: before })
+        (place <= ours).then_some(Cursor {
+            place: before,
+            sent: None,
+        })
     }
 
     /// Some of our messages that come after the cursor, which moves on; nothing if these were all. What
-    /// the store does not have any more is named as missing.
+    /// was sent last comes once more if it has changed, before everything else. What the store does not
+    /// have any more is named as missing.
     ///
     /// # Errors
     /// The store failed.
     pub fn unsent(&mut self, cursor: &mut Cursor) -> Result<Vec<Bytes>, StoreError> {
-        let from = cursor.place.saturating_add(1);
+        let from = match cursor.sent {
+            Some(_) => cursor.place,
+            None => cursor.place.saturating_add(1),
+        };
         let records = self.store.records(self.id, self.me, from, BATCH)?;
         let mut packets = Vec::with_capacity(records.len());
         for Record {
             place, id, packet, ..
         } in records
         {
+            if place == cursor.place && cursor.sent.as_ref() == Some(&packet) {
+                continue;
+            }
             let missing = place.saturating_sub(cursor.place).saturating_sub(1);
             if missing > 0 {
                 let id = id.previous(&self.me);
                 let gap = Message::Gap(Gap { id, count: missing });
                 packets.extend(gap.encode());
             }
-            packets.push(packet);
-            cursor.place = place;
+            packets.push(packet.clone());
+            (cursor.place, cursor.sent) = (place, Some(packet));
         }
         Ok(packets)
+    }
+
+    /// Lets the store keep things in the background, if it can; see [`Store::write_behind`].
+    pub(crate) fn write_behind(&mut self) -> Option<watch::Receiver<u64>> {
+        self.store.write_behind()
     }
 
     fn tail(&self, who: &Hashname) -> Option<Tail> {

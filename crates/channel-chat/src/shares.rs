@@ -25,6 +25,13 @@ struct Share<T> {
     weight: usize,
 }
 
+impl<T> Shares<T> {
+    /// What all of it weighs.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
 impl<T: PartialEq> Shares<T> {
     /// Adds the newest of `sender`, which has so many bytes.
     pub(crate) fn push(&mut self, sender: Hashname, thing: T, bytes: usize) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use telehash_hashname::Hashname;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::error::StoreError;
@@ -19,7 +20,8 @@ use crate::shares::{MAX_HISTORY, Shares};
 /// they are told so.
 ///
 /// It is called while the chat is locked, also from tasks of an asynchronous runtime: nothing in it should
-/// take long.
+/// take long. A store that has to wait for a disk can do so in the background: see
+/// [`write_behind`](Self::write_behind).
 pub trait Store: Send {
     /// Keeps our part in a chat, which never changes.
     ///
@@ -33,11 +35,12 @@ pub trait Store: Send {
     /// It could not be read.
     fn seat(&mut self, chat: Id) -> Result<Option<Seat>, StoreError>;
 
-    /// Keeps a message, in place of the one that the same sender has at this place. It has to be kept
-    /// for good when this returns: an id that is used again is taken for a forgery.
+    /// Keeps a message, in place of the one that the same sender has at this place. What we say has to be
+    /// kept for good when this returns, unless the store [writes behind](Self::write_behind): an id that is
+    /// used again is taken for a forgery.
     ///
     /// # Errors
-    /// It could not be kept. Then it is as if it had not come.
+    /// It could not be kept. Then it is as if it had not come. Or what was put before could not.
     fn put(&mut self, chat: Id, record: Record) -> Result<(), StoreError>;
 
     /// Up to `limit` messages of a sender, in order, the first of which is at the place `from` or after
@@ -64,6 +67,15 @@ pub trait Store: Send {
     /// # Errors
     /// They could not be read.
     fn chats(&mut self) -> Result<Vec<Id>, StoreError>;
+
+    /// Asked for by [`Chats`](crate::Chats): from now on [`put`](Self::put) may return at once.
+    ///
+    /// Then [`records`](Self::records) must not show of ours what is not kept for good yet: it is not sent
+    /// before that. The number changes whenever more is kept, or could not be. None if the store keeps things
+    /// at once.
+    fn write_behind(&mut self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// Forgets a chat.
     ///
@@ -109,8 +121,16 @@ pub struct Record {
     /// It must not be forgotten: it lets somebody in who was not there before. These are no more than the
     /// participants that a chat may have.
     pub lasting: bool,
+    /// What it said when somebody had answered it, if it changed after that.
+    pub answered: Option<String>,
     /// The message, as it travels.
     pub packet: Bytes,
+}
+
+impl Record {
+    fn bytes(&self) -> usize {
+        self.packet.len() + self.answered.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A store in memory; a clone of it is the same store.
@@ -131,6 +151,12 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How much it keeps of a chat, besides what is lasting, as [`MAX_HISTORY`] counts.
+    #[must_use]
+    pub fn weight(&self, chat: Id) -> usize {
+        self.with(|chats| chats.get(&chat).map_or(0, |kept| kept.shares.weight()))
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut BTreeMap<Id, Kept>) -> R) -> R {
@@ -194,7 +220,7 @@ impl Store for MemoryStore {
 
 impl Kept {
     fn put(&mut self, record: Record) {
-        let (from, place, bytes) = (record.from, record.place, record.packet.len());
+        let (from, place, bytes) = (record.from, record.place, record.bytes());
         let lasting = record.lasting;
         let before = self.records.insert((from, place), record);
         match before {
@@ -220,6 +246,7 @@ mod tests {
             place,
             id: Id::from_bytes(u64::from(place).to_be_bytes()),
             lasting: false,
+            answered: None,
             packet: vec![from; len].into(),
         }
     }

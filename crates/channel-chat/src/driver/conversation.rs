@@ -5,9 +5,11 @@ use std::sync::{Arc, MutexGuard};
 use telehash_hashname::Hashname;
 use telehash_runtime::{Link, Mesh};
 use tokio::sync::broadcast;
-use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
-use super::shared::{ChatEvent, Core, now};
+use super::event::ChatEvent;
+use super::line::GOODBYE;
+use super::shared::{Core, now};
 use super::{keeper, profiles};
 use crate::error::{Refusal, RoomError};
 use crate::id::Id;
@@ -24,13 +26,12 @@ pub struct Conversation(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     core: Arc<Core>,
-    keeper: AbortHandle,
 }
 
 impl Conversation {
     pub(super) fn new(mesh: Mesh, core: Arc<Core>) -> Self {
-        let keeper = tokio::spawn(keeper::keep_everybody(mesh, core.clone())).abort_handle();
-        Self(Arc::new(Inner { core, keeper }))
+        tokio::spawn(keeper::keep_everybody(mesh, core.clone()));
+        Self(Arc::new(Inner { core }))
     }
 
     /// The id of the chat.
@@ -63,7 +64,7 @@ impl Conversation {
     /// As [`Room::send`].
     pub fn send(&self, draft: impl Into<Draft>) -> Result<Id, RoomError> {
         let outgoing = self.room().send(draft, now())?;
-        self.0.core.spread(&outgoing);
+        self.0.core.spread();
         Ok(outgoing.id)
     }
 
@@ -72,8 +73,8 @@ impl Conversation {
     /// # Errors
     /// As [`Room::edit`].
     pub fn edit(&self, id: Id, draft: impl Into<Draft>) -> Result<(), RoomError> {
-        let outgoing = self.room().edit(id, draft)?;
-        self.0.core.spread(&outgoing);
+        self.room().edit(id, draft)?;
+        self.0.core.spread();
         Ok(())
     }
 
@@ -82,8 +83,8 @@ impl Conversation {
     /// # Errors
     /// As [`Room::set_activity`].
     pub fn set_activity(&self, activity: Activity) -> Result<(), RoomError> {
-        let outgoing = self.room().set_activity(activity, now())?;
-        self.0.core.spread(&outgoing);
+        self.room().set_activity(activity, now())?;
+        self.0.core.spread();
         Ok(())
     }
 
@@ -107,6 +108,18 @@ impl Conversation {
         self.0.core.admit(who, profile)
     }
 
+    /// Is not there any more, also for clones, and waits until the others have been told, a second at most.
+    /// Dropping the last clone does the same, but for the waiting. The store has what is needed to
+    /// [come back](crate::Chats::restore).
+    pub async fn leave(self) {
+        let core = self.0.core.clone();
+        let mut changed = core.changed();
+        core.close();
+        let gone = async { while !core.present().is_empty() && changed.changed().await.is_ok() {} };
+        // Whoever cannot be told finds out.
+        let _ = timeout(GOODBYE, gone).await;
+    }
+
     /// Invites somebody: they are let in as soon as they ask.
     ///
     /// # Errors
@@ -123,6 +136,5 @@ impl Conversation {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.core.close();
-        self.keeper.abort();
     }
 }

@@ -9,6 +9,7 @@ use telehash_runtime::{HandlerError, Link, Mesh};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::line::GOODBYE;
 use super::shared::Core;
 use super::{line, profiles};
 use crate::room::Participant;
@@ -33,12 +34,26 @@ pub(super) async fn keep_everybody(mesh: Mesh, core: Arc<Core>) {
         changed.mark_unchanged();
         for who in everybody(&core) {
             if kept.insert(who) {
-                tasks.spawn(keep(mesh.clone(), core.clone(), who));
+                tasks.spawn(keep_until_closed(mesh.clone(), core.clone(), who));
             }
         }
-        if changed.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = changed.changed() => if changed.is_err() { return },
+            () = core.closed() => break,
         }
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Ends with the chat, but not before it has said so.
+async fn keep_until_closed(mesh: Mesh, core: Arc<Core>, who: Hashname) {
+    let closed = async {
+        core.closed().await;
+        sleep(GOODBYE).await;
+    };
+    tokio::select! {
+        () = keep(mesh, core.clone(), who) => {}
+        () = closed => {}
     }
 }
 
@@ -54,7 +69,7 @@ fn everybody(core: &Core) -> Vec<Hashname> {
 async fn keep(mesh: Mesh, core: Arc<Core>, who: Hashname) {
     let mut changed = core.changed();
     let mut again = AGAIN;
-    loop {
+    while !core.is_closed() {
         changed.mark_unchanged();
         if core.has_line(&who) {
             again = AGAIN;

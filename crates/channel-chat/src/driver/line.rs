@@ -11,28 +11,25 @@ use telehash_channel_stream::{Message as Sent, MessageError as StreamError, Mess
 use telehash_hashname::Hashname;
 use telehash_lob::Lob;
 use telehash_runtime::{Channel, ChannelError, HandlerError, IncomingChannel, Link, Open, Packet};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::shared::{ChatEvent, Core, Taken};
+use super::event::ChatEvent;
+use super::lines::MAX_RECEIPTS;
+use super::shared::{Core, Taken};
 use super::{CHAT, Registry, id_of};
 use crate::id::Id;
 use crate::message::MAX_MESSAGE;
 use crate::room::Cursor;
-
-/// Limit: channels of one chat with one participant; one more is refused with `busy`. JavaScript opens
-/// two or three.
-pub const MAX_LINES: usize = 8;
-
-/// Limit: edits and receipts that wait to be sent to one participant. At the limit receipts are dropped,
-/// and an edit makes the channel end, so that chatting is resumed on another one, where it is sent again.
-pub const MAX_APART: usize = 64;
 
 /// Limit: messages on one channel that are refused; one more ends the channel.
 pub const MAX_REFUSALS: u32 = 16;
 
 /// How long the peer may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long the end of a channel may take.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 type Sink = SplitSink<MessageStream, Sent>;
 
@@ -68,6 +65,9 @@ pub(super) async fn open(core: &Arc<Core>, link: &Link) -> Result<(), HandlerErr
     let peer = link.hashname();
     let last = core.room().last_from(&peer).ok_or(ChannelError::LinkDown)?;
     let open = Open::reliable(CHAT).head(head([("chat", core.id()), ("last", last)]));
+    if core.is_closed() {
+        return Ok(());
+    }
     let mut channel = link.open(open).await?;
     let answer = timeout(ANSWER, channel.recv()).await??;
     let last = id_of(answer.and_then(|packet| packet.head).as_deref(), "last");
@@ -83,18 +83,20 @@ pub(super) async fn open(core: &Arc<Core>, link: &Link) -> Result<(), HandlerErr
 /// Talks until the channel ends, or the chat does.
 async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
     let peer = channel.peer();
-    let (apart, waiting) = mpsc::channel(MAX_APART);
-    let Some(number) = core.add_line(peer, apart) else {
+    let (receipts, waiting) = mpsc::channel(MAX_RECEIPTS);
+    let Some(number) = core.add_line(peer, receipts) else {
         channel.fail("busy");
         return;
     };
-    let registered = Registered { core, peer, number };
-    let (sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
+    let _registered = Registered { core, peer, number };
+    let (mut sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
     tokio::select! {
-        () = send(&registered, sink, cursor, waiting) => {}
+        () = send(core, &mut sink, cursor, waiting) => {}
         () = receive(core, stream, peer) => {}
         () = core.closed() => {}
     }
+    // So that they hear at once that we are not there any more. There may be nobody to hear it.
+    let _ = timeout(GOODBYE, sink.close()).await;
 }
 
 /// Takes the channel off the list, whatever ends it.
@@ -112,15 +114,17 @@ impl Drop for Registered<'_> {
 
 /// Ends when the channel fails; while another channel is used for sending, it waits.
 async fn send(
-    line: &Registered<'_>,
-    mut sink: Sink,
+    core: &Core,
+    sink: &mut Sink,
     mut cursor: Cursor,
-    mut apart: mpsc::Receiver<Bytes>,
+    mut receipts: mpsc::Receiver<Bytes>,
 ) {
-    let core = line.core;
-    let mut said = core.said();
+    let (mut said, mut kept) = (core.said(), core.kept());
     loop {
         said.mark_unchanged();
+        if let Some(kept) = &mut kept {
+            kept.mark_unchanged();
+        }
         let unsent = core.room().unsent(&mut cursor);
         let packets = match unsent {
             Ok(packets) => packets,
@@ -143,11 +147,9 @@ async fn send(
         }
         tokio::select! {
             changed = said.changed() => if changed.is_err() { return },
-            packet = apart.recv() => {
+            () = more_kept(&mut kept) => {}
+            packet = receipts.recv() => {
                 let Some(message) = packet.map(|packet| to_send(&packet)) else {
-                    if core.is_newest(&line.peer, line.number) {
-                        return;
-                    }
                     // Another channel took over. What JavaScript sends may still come on this one.
                     return std::future::pending().await;
                 };
@@ -157,6 +159,16 @@ async fn send(
             }
         }
     }
+}
+
+/// Waits until the store has kept more; for ever if it keeps everything at once.
+async fn more_kept(kept: &mut Option<watch::Receiver<u64>>) {
+    if let Some(kept) = kept
+        && kept.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {

@@ -1,8 +1,11 @@
 //! Chats over links: who is told what, and who is linked with whom.
 
 mod conversation;
+mod doors;
+mod event;
 mod keeper;
 mod line;
+mod lines;
 mod profiles;
 mod shared;
 
@@ -14,9 +17,11 @@ use telehash_runtime::{ChannelHandler, HandlerError, IncomingChannel, Mesh};
 use tokio::sync::broadcast;
 
 pub use self::conversation::Conversation;
-pub use self::line::{MAX_APART, MAX_LINES, MAX_REFUSALS};
+pub use self::doors::MAX_KNOCKING;
+pub use self::event::{ChatEvent, MAX_EVENTS};
+pub use self::line::MAX_REFUSALS;
+pub use self::lines::{MAX_LINES, MAX_RECEIPTS};
 use self::shared::Core;
-pub use self::shared::{ChatEvent, MAX_EVENTS, MAX_KNOCKING};
 use crate::error::RoomError;
 use crate::id::Id;
 use crate::message::Profile;

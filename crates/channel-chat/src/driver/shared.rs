@@ -1,6 +1,5 @@
 //! What everything that goes on in one chat shares.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,75 +7,13 @@ use bytes::Bytes;
 use telehash_hashname::Hashname;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::line::MAX_LINES;
-use crate::error::{ReceiveError, Refusal, RoomError, StoreError};
+use super::doors::{Doors, Knock};
+use super::event::{ChatEvent, MAX_EVENTS};
+use super::lines::Lines;
+use crate::error::{ReceiveError, Refusal, RoomError};
 use crate::id::Id;
-use crate::message::{Profile, Receipt};
-use crate::room::{Outgoing, Received, Room};
-
-/// Limit: events of a chat, and invitations, that wait for a subscriber; whoever is too slow loses the
-/// oldest, and is told how many.
-pub const MAX_EVENTS: usize = 1024;
-
-/// Limit: those who ask to be let in and of whom the leader has not decided yet. At the limit others are
-/// passed over; they may ask again.
-pub const MAX_KNOCKING: usize = 64;
-
-/// What happens in a chat.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ChatEvent {
-    /// Somebody else said something.
-    Message {
-        /// Who.
-        from: Hashname,
-        /// The message.
-        id: Id,
-    },
-    /// Somebody else put another text in place of what was said.
-    Edited {
-        /// Who.
-        from: Hashname,
-        /// The message.
-        id: Id,
-    },
-    /// The leader has let somebody in, perhaps us.
-    Joined(Hashname),
-    /// Somebody asks to be let in: [`Conversation::admit`](crate::Conversation::admit) does so.
-    Knock {
-        /// Who.
-        who: Hashname,
-        /// Their profile.
-        profile: Profile,
-    },
-    /// What became of a message of ours.
-    Receipt {
-        /// Who says so.
-        from: Hashname,
-        /// What.
-        receipt: Receipt,
-    },
-    /// Messages of somebody are missing for good.
-    Missing {
-        /// Of whom.
-        from: Hashname,
-        /// How many.
-        count: u32,
-    },
-    /// What somebody sent was refused.
-    Refused {
-        /// Who sent it.
-        from: Hashname,
-        /// Why.
-        refusal: Arc<Refusal>,
-    },
-    /// Somebody is there.
-    Present(Hashname),
-    /// Somebody is not there any more. They may come back.
-    Absent(Hashname),
-    /// The store failed.
-    StoreFailed(Arc<StoreError>),
-}
+use crate::message::Profile;
+use crate::room::{Received, Room};
 
 #[derive(Debug)]
 pub(super) struct Core {
@@ -84,21 +21,16 @@ pub(super) struct Core {
     pub(super) me: Hashname,
     pub(super) leader: Hashname,
     room: Mutex<Room>,
-    /// We said something new.
+    /// We said something new, or something else.
     said: watch::Sender<u64>,
+    /// The store has kept what we said, if it does so later.
+    kept: Option<watch::Receiver<u64>>,
     /// Somebody joined, came or went.
     changed: watch::Sender<u64>,
-    lines: Mutex<HashMap<Hashname, Vec<Line>>>,
+    lines: Mutex<Lines>,
     doors: Mutex<Doors>,
     events: broadcast::Sender<ChatEvent>,
     closed: watch::Sender<bool>,
-}
-
-/// A channel with somebody; the newest is what we send on.
-#[derive(Debug)]
-struct Line {
-    number: u64,
-    apart: Option<mpsc::Sender<Bytes>>,
 }
 
 /// What became of something that somebody sent.
@@ -112,14 +44,6 @@ pub(super) enum Taken {
     Again,
 }
 
-/// Who may come in.
-#[derive(Debug, Default)]
-struct Doors {
-    invited: HashSet<Hashname>,
-    knocking: HashMap<Hashname, Profile>,
-    lines: u64,
-}
-
 /// Seconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -127,8 +51,9 @@ pub(super) fn now() -> u64 {
 }
 
 impl Core {
-    pub(super) fn new(room: Room) -> Self {
+    pub(super) fn new(mut room: Room) -> Self {
         Self {
+            kept: room.write_behind(),
             id: room.id(),
             me: room.me(),
             leader: room.leader(),
@@ -163,6 +88,10 @@ impl Core {
         self.said.subscribe()
     }
 
+    pub(super) fn kept(&self) -> Option<watch::Receiver<u64>> {
+        self.kept.clone()
+    }
+
     pub(super) fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
@@ -180,32 +109,14 @@ impl Core {
         let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
-    /// Passes on what was said: new messages are taken from the room by whoever has come to them.
-    pub(super) fn spread(&self, outgoing: &Outgoing) {
-        if !outgoing.edit {
-            self.said.send_modify(|count| *count += 1);
-            return;
-        }
-        for lines in self.lines().values_mut() {
-            let Some(newest) = lines.last_mut() else {
-                continue;
-            };
-            let apart = newest.apart.as_ref();
-            if apart.is_some_and(|apart| apart.try_send(outgoing.packet.clone()).is_err()) {
-                // Too slow. Ending this makes them resume, and what was said last comes again then.
-                newest.apart = None;
-            }
-        }
+    /// Passes on what was said: it is taken from the room by whoever has come to it.
+    pub(super) fn spread(&self) {
+        self.said.send_modify(|count| *count += 1);
     }
 
-    /// Sends something to one participant, if they are there.
-    pub(super) fn tell(&self, whom: Hashname, packet: Bytes) {
-        let lines = self.lines();
-        let newest = lines.get(&whom).and_then(|lines| lines.last());
-        if let Some(apart) = newest.and_then(|newest| newest.apart.as_ref()) {
-            // A receipt that is lost is no harm.
-            let _ = apart.try_send(packet);
-        }
+    /// Sends a receipt to one participant, if they are there.
+    pub(super) fn tell(&self, whom: Hashname, receipt: Bytes) {
+        self.lines().tell(&whom, receipt);
     }
 
     /// Takes in what somebody sent.
@@ -249,36 +160,29 @@ impl Core {
         if known {
             return;
         }
-        let mut doors = self.doors();
-        let invited = doors.invited.contains(&who);
-        if !invited {
-            let again = doors.knocking.contains_key(&who);
-            if doors.knocking.len() >= MAX_KNOCKING && !again {
-                return;
-            }
-            doors.knocking.insert(who, profile.clone());
-            drop(doors);
-            return self.publish(ChatEvent::Knock { who, profile });
+        let knock = self.doors().knock(who, &profile);
+        match knock {
+            // What fails here is tried again when they ask again.
+            Knock::Open => drop(self.admit(who, profile)),
+            Knock::Wait => self.publish(ChatEvent::Knock { who, profile }),
+            Knock::Passed => {}
         }
-        drop(doors);
-        // What fails here is tried again when they ask again.
-        let _ = self.admit(who, profile);
     }
 
     pub(super) fn invite(&self, who: Hashname) {
-        self.doors().invited.insert(who);
+        self.doors().invite(who);
     }
 
     /// The profile of somebody who asks to be let in.
     pub(super) fn knocking(&self, who: &Hashname) -> Option<Profile> {
-        self.doors().knocking.get(who).cloned()
+        self.doors().knocking(who)
     }
 
     pub(super) fn admit(&self, who: Hashname, profile: Profile) -> Result<(), RoomError> {
         let outgoing = self.room().admit(who, profile, now())?;
-        self.doors().knocking.remove(&who);
-        if let Some(outgoing) = outgoing {
-            self.spread(&outgoing);
+        self.doors().admitted(&who);
+        if outgoing.is_some() {
+            self.spread();
             self.publish(ChatEvent::Joined(who));
             self.stir();
         }
@@ -286,68 +190,36 @@ impl Core {
     }
 
     pub(super) fn has_line(&self, who: &Hashname) -> bool {
-        let lines = self.lines();
-        let newest = lines.get(who).and_then(|lines| lines.last());
-        newest.is_some_and(|newest| newest.apart.is_some())
-    }
-
-    /// Whether nothing came after this channel with somebody.
-    pub(super) fn is_newest(&self, who: &Hashname, number: u64) -> bool {
-        let lines = self.lines();
-        let newest = lines.get(who).and_then(|lines| lines.last());
-        newest.is_some_and(|newest| newest.number == number)
+        self.lines().has(who)
     }
 
     /// Adds a channel with somebody, on which we send from now on; none if there are too many.
-    pub(super) fn add_line(&self, who: Hashname, apart: mpsc::Sender<Bytes>) -> Option<u64> {
-        let number = {
-            let mut doors = self.doors();
-            doors.lines += 1;
-            doors.lines
-        };
-        let mut all = self.lines();
-        let lines = all.entry(who).or_default();
-        if lines.len() >= MAX_LINES {
-            return None;
-        }
-        let first = lines.is_empty();
-        // Nothing is sent on the others any more.
-        for line in lines.iter_mut() {
-            line.apart = None;
-        }
-        let apart = Some(apart);
-        lines.push(Line { number, apart });
-        drop(all);
-        if first {
+    pub(super) fn add_line(&self, who: Hashname, receipts: mpsc::Sender<Bytes>) -> Option<u64> {
+        let added = self.lines().add(who, receipts)?;
+        if added.first {
             self.publish(ChatEvent::Present(who));
         }
         self.stir();
-        Some(number)
+        Some(added.number)
     }
 
     pub(super) fn remove_line(&self, who: Hashname, number: u64) {
-        let mut all = self.lines();
-        if let Some(lines) = all.get_mut(&who) {
-            lines.retain(|line| line.number != number);
-            if lines.is_empty() {
-                all.remove(&who);
-                self.publish(ChatEvent::Absent(who));
-            }
+        if self.lines().remove(&who, number) {
+            self.publish(ChatEvent::Absent(who));
         }
-        drop(all);
         self.stir();
     }
 
     /// Who is there.
     pub(super) fn present(&self) -> Vec<Hashname> {
-        self.lines().keys().copied().collect()
+        self.lines().present()
     }
 
     fn stir(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<Hashname, Vec<Line>>> {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -360,7 +232,8 @@ impl Core {
 mod tests {
     use tokio::sync::broadcast::error::TryRecvError;
 
-    use super::super::line::MAX_APART;
+    use super::super::doors::MAX_KNOCKING;
+    use super::super::lines::{MAX_LINES, MAX_RECEIPTS};
     use super::*;
     use crate::room::NewSeat;
     use crate::store::MemoryStore;
@@ -413,28 +286,22 @@ mod tests {
     }
 
     #[test]
-    fn edits_beyond_the_limit_make_the_channel_end() {
+    fn receipts_beyond_the_limit_are_dropped() {
         let core = core();
         let who = hashname(1);
-        let (apart, mut waiting) = mpsc::channel(MAX_APART);
-        let number = core.add_line(who, apart).unwrap();
-        let edit = Outgoing {
-            id: core.id(),
-            packet: Bytes::from_static(b"edit"),
-            edit: true,
-        };
-        for _ in 0..MAX_APART {
-            core.spread(&edit);
+        let (receipts, mut waiting) = mpsc::channel(MAX_RECEIPTS);
+        core.add_line(who, receipts).unwrap();
+        let receipt = |number: usize| Bytes::copy_from_slice(&number.to_be_bytes());
+        for number in 0..=MAX_RECEIPTS {
+            core.tell(who, receipt(number));
         }
-        // A receipt is dropped.
-        core.tell(who, Bytes::from_static(b"receipt"));
-        assert!(core.has_line(&who));
-        core.spread(&edit);
-        assert!(!core.has_line(&who) && core.is_newest(&who, number));
-        for _ in 0..MAX_APART {
-            assert_eq!(waiting.try_recv().unwrap(), edit.packet);
+        for number in 0..MAX_RECEIPTS {
+            assert_eq!(waiting.try_recv().unwrap(), receipt(number));
         }
-        assert!(waiting.try_recv().is_err() && waiting.is_closed());
+        assert!(waiting.try_recv().is_err());
+        // The channel is as good as before.
+        core.tell(who, receipt(7));
+        assert_eq!(waiting.try_recv().unwrap(), receipt(7));
     }
 
     #[test]

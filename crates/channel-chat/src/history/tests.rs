@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::entry::RECEIPT;
 use super::*;
 use crate::shares::OVERHEAD;
 
@@ -55,6 +56,21 @@ fn what_comes_late_goes_where_it_belongs() {
     assert_eq!(order(&mut history), [id(2, 1), id(1, 1), id(1, 2)]);
     assert!(history.get(id(2, 1), sender(2)).unwrap().is_followed());
     assert!(history.awaited.is_empty());
+}
+
+#[test]
+fn what_comes_after_a_gap_comes_after_what_its_sender_said_before() {
+    let mut history = History::default();
+    for place in [9, 20, 21] {
+        let mut entry = said(1, place, 10, None);
+        // Its name is no help, and nor is its time.
+        entry.content = Content::Chat(Chat::new(id(1, 100 - place), "said"));
+        history.push(entry);
+    }
+    let ids = [id(1, 91), id(1, 80), id(1, 79)];
+    assert_eq!(order(&mut history), ids);
+    history.stale = true;
+    assert_eq!(order(&mut history), ids);
 }
 
 #[test]

@@ -78,7 +78,13 @@ impl Room {
         {
             return Ok(Received::Duplicate);
         }
-        self.store.put(self.id, record(from, tail, packet))?;
+        let answered = known.and_then(Entry::answered_if_changed);
+        let answered = answered.map(str::to_owned);
+        let record = Record {
+            answered,
+            ..record(from, tail, packet)
+        };
+        self.store.put(self.id, record)?;
         self.note_activity(&from, state);
         self.history.replace(chat, from, packet.len());
         Ok(Received::Edited(id))
@@ -127,16 +133,12 @@ impl Room {
         tail: Tail,
         gap: Gap,
     ) -> Result<Received, ReceiveError> {
-        let profile = match self.participant(&from) {
-            Some(participant) => participant.profile.id,
-            None => self.id,
-        };
         if let Some(tail) = tail.beyond(&from, gap.id, gap.count) {
             self.set_tail(&from, tail);
             return Ok(Received::Missing { count: gap.count });
         }
         // It has come before, by another channel.
-        match place(&from, profile, gap.id) {
+        match place(&from, self.profile_of(&from), gap.id) {
             Some(place) if place <= tail.place => Ok(Received::Duplicate),
             _ => Err(Refusal::Forged(gap.id).into()),
         }
@@ -174,14 +176,22 @@ impl Room {
         let same = known.is_none_or(|known| known.content() == content);
         match tail.standing(from, id) {
             Standing::Next => Ok(true),
-            // The profile's own id is no message's.
-            Standing::Newest if tail.place == 0 => Err(Refusal::Forged(id)),
+            // It is no message's.
+            _ if id == self.profile_of(from) => Err(Refusal::Forged(id)),
             Standing::Newest if same => Ok(false),
-            Standing::Newest if known.is_some_and(|known| can_become(known, content)) => Ok(false),
+            Standing::Newest if known.is_some_and(|known| is_text(known, content)) => Ok(false),
             Standing::Older if same => Ok(false),
             Standing::Newest | Standing::Older => Err(Refusal::LateEdit(id)),
             Standing::Skipped(missing) => Err(Refusal::Skipped { id, missing }),
             Standing::Foreign => Err(Refusal::Forged(id)),
+        }
+    }
+
+    /// The id of the profile of somebody who has a chain here: a participant, or the leader.
+    fn profile_of(&self, who: &Hashname) -> Id {
+        match self.participant(who) {
+            Some(participant) => participant.profile.id,
+            None => self.id,
         }
     }
 
@@ -207,12 +217,16 @@ impl Room {
     }
 }
 
-/// Whether a message may say this instead: only text changes, and only while nobody came after it.
-fn can_become(known: &Entry, content: &Content) -> bool {
+/// Whether both are texts: nothing else changes.
+///
+/// A text changes until its sender says something else, also if somebody has answered: the sender alone tells
+/// everybody the same, in the same order, while who answered what is known to each at another time. So
+/// everybody has the same in the end.
+fn is_text(known: &Entry, content: &Content) -> bool {
     matches!(
         (known.content(), content),
         (Content::Chat(_), Content::Chat(_))
-    ) && !known.is_followed()
+    )
 }
 
 fn record(from: Hashname, tail: Tail, packet: &Bytes) -> Record {
@@ -221,6 +235,7 @@ fn record(from: Hashname, tail: Tail, packet: &Bytes) -> Record {
         place: tail.place,
         id: tail.id,
         lasting: false,
+        answered: None,
         packet: packet.clone(),
     }
 }

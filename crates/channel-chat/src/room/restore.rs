@@ -168,8 +168,9 @@ impl Room {
         }
         self.set_tail(&from, Tail { id, place });
         let previous = Some(id.previous(&from));
+        let entry = Entry::new(from, previous, content, bytes);
         self.history
-            .push(Entry::new(from, previous, content, bytes));
+            .push(entry.with_answered(record.answered.clone()));
         Ok(())
     }
 }

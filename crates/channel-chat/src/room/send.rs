@@ -35,8 +35,7 @@ pub struct Outgoing {
     pub id: Id,
     /// Its packet.
     pub packet: Bytes,
-    /// It takes the place of what was sent before under the same id. Whoever does not have that yet,
-    /// gets this with [`Room::unsent`] alone.
+    /// It takes the place of what was sent before under the same id; [`Room::unsent`] has it too.
     pub edit: bool,
 }
 
@@ -103,7 +102,8 @@ impl Room {
         self.send(draft, at)
     }
 
-    /// Puts another text in place of that of our newest message.
+    /// Puts another text in place of that of our newest message. Whoever has answered meanwhile keeps what
+    /// they answered: see [`Entry::answered_text`].
     ///
     /// # Errors
     /// It is not the newest message of the chat as far as we know, or as [`send`](Self::send).
@@ -216,6 +216,7 @@ impl Room {
             place,
             id,
             lasting,
+            answered: None,
             packet,
         }
     }

@@ -11,6 +11,7 @@ fn record(from: u8, place: u32, text: &'static str) -> Record {
         place,
         id: Id::from_bytes([from; 8]),
         lasting: place == 1,
+        answered: None,
         packet: text.into(),
     }
 }
@@ -127,4 +128,25 @@ fn a_chat_on_disk_goes_on_where_it_was_left() {
     let said = ann.send("back", NOW + 101).unwrap();
     bob.receive(hashname(1), &said.packet).unwrap();
     assert_eq!(texts(&mut bob).last().unwrap(), "back");
+}
+
+#[test]
+fn what_was_answered_before_it_changed_is_kept_with_what_it_says_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats");
+    let chat = Id::from_bytes([1; 8]);
+    let answered = |text: &str| Record {
+        answered: Some(text.to_owned()),
+        ..record(2, 3, "now")
+    };
+    for text in ["before \u{1f600}", ""] {
+        let mut store = DiskStore::open(&path).unwrap();
+        store.put(chat, answered(text)).unwrap();
+        drop(store);
+        let mut store = DiskStore::open(&path).unwrap();
+        assert_eq!(
+            store.records(chat, hashname(2), 0, 9).unwrap(),
+            [answered(text)]
+        );
+    }
 }

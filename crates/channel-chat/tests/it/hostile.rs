@@ -1,9 +1,11 @@
 //! What is refused, and changes nothing.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use telehash_channel_chat::limits::{MAX_CHAIN, MAX_PARTICIPANTS, MAX_WALK};
 use telehash_channel_chat::{
-    Ack, Chain, Chat, Gap, Id, Join, Message, Profile, Receipt, Received, Refusal, RoomError,
+    Ack, Chain, Chat, Gap, Id, Join, Message, Profile, Receipt, ReceiveError, Received, Refusal,
+    Room, RoomError,
 };
 
 use crate::common::{NOW, admitted, catch_up, hashname, leader, newcomer, pair, refusal, texts};
@@ -210,18 +212,40 @@ fn a_message_changes_only_while_it_is_the_newest_of_its_sender() {
     assert_eq!(texts(&mut leader), texts(&mut member));
 }
 
+/// Whoever hears of both in another order has the same text in the end; whoever answered knows what they answered.
 #[test]
-fn a_message_does_not_change_after_somebody_has_answered() {
+fn an_edit_that_crosses_an_answer_is_taken_and_what_was_answered_stays_known() {
     let (mut leader, mut member) = pair();
+    let mut third = admitted(3, &mut leader);
+    catch_up(&mut member, &mut leader);
     let offer = member.send("it costs 1", NOW).unwrap();
     leader.receive(hashname(2), &offer.packet).unwrap();
     let deal = leader.send("bought", NOW).unwrap();
-    let refused = refusal(&mut leader, 2, &said(offer.id, "it costs 1000"));
-    assert!(matches!(refused, Refusal::LateEdit(_)));
+    let raised = member.edit(offer.id, "it costs 1000").unwrap();
+    let received = leader.receive(hashname(2), &raised.packet).unwrap();
+    assert_eq!(received, Received::Edited(offer.id));
     member.receive(hashname(1), &deal.packet).unwrap();
-    let refused = member.edit(offer.id, "it costs 1000");
+    for packet in [&offer.packet, &raised.packet] {
+        third.receive(hashname(2), packet).unwrap();
+    }
+    third.receive(hashname(1), &deal.packet).unwrap();
+    for room in [&mut leader, &mut member, &mut third] {
+        assert_eq!(texts(room), ["it costs 1000", "bought"]);
+    }
+    let answered = |room: &Room| {
+        let entry = room.message(offer.id).unwrap();
+        entry.answered_text().map(str::to_owned)
+    };
+    assert_eq!(answered(&leader).as_deref(), Some("it costs 1"));
+    assert_eq!([answered(&member), answered(&third)], [None, None]);
+
+    // It stays what it was at first, and nobody who knows of an answer changes anything.
+    leader
+        .receive(hashname(2), &said(offer.id, "it costs 2000"))
+        .unwrap();
+    assert_eq!(answered(&leader).as_deref(), Some("it costs 1"));
+    let refused = member.edit(offer.id, "it costs 1");
     assert!(matches!(refused, Err(RoomError::NotNewest(_))));
-    assert_eq!(texts(&mut leader), ["it costs 1", "bought"]);
 }
 
 #[test]
@@ -363,4 +387,104 @@ fn who_takes_an_id_of_somebody_else_for_a_chain_of_their_own_changes_nothing_for
     let mut texts = texts(&mut leader);
     texts.sort();
     assert_eq!(texts, ["still mine", "twin"]);
+}
+
+/// What a sender, or somebody else in its place, may send.
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    /// The id at this place of the sender's chain, in whatever order.
+    Genuine(usize),
+    /// The same with a bit turned.
+    Altered(usize, u32),
+    /// Of a chain with another secret.
+    OtherSecret(usize, u8),
+    /// Of the chain of another participant.
+    OtherSender(usize),
+    /// Of a chain with the same secret that is longer: before the profile.
+    Longer(u32),
+    /// So many are missing up to this place.
+    Gap(usize, u32),
+}
+
+/// Places that are tried.
+const PLACES: usize = 12;
+
+fn sendings() -> impl Strategy<Value = Sent> {
+    let place = 1..=PLACES;
+    prop_oneof![
+        6 => place.clone().prop_map(Sent::Genuine),
+        1 => (place.clone(), 0..64_u32).prop_map(|(at, bit)| Sent::Altered(at, bit)),
+        1 => (place.clone(), any::<u8>()).prop_map(|(at, secret)| Sent::OtherSecret(at, secret)),
+        1 => place.clone().prop_map(Sent::OtherSender),
+        1 => (0..5_u32).prop_map(Sent::Longer),
+        2 => (place, 0..=PLACES as u32 + 1).prop_map(|(at, count)| Sent::Gap(at, count)),
+    ]
+}
+
+/// The id at a place of a chain; 0 is the profile.
+fn id_at(mut chain: Chain, place: usize) -> Id {
+    let profile = std::iter::once(chain.profile());
+    let ids: Vec<Id> = profile
+        .chain(std::iter::from_fn(|| chain.take()).take(PLACES))
+        .collect();
+    ids[place]
+}
+
+fn packet(what: Sent) -> Bytes {
+    let text = |id| said(id, "said");
+    match what {
+        Sent::Genuine(at) => text(id_at(chain(2), at)),
+        Sent::Altered(at, bit) => {
+            let number = u64::from_be_bytes(*id_at(chain(2), at).as_bytes()) ^ (1 << bit);
+            text(Id::from_bytes(number.to_be_bytes()))
+        }
+        Sent::OtherSecret(at, secret) => {
+            let other = [secret, 1, 2, 3, 4, 5, 6, 7];
+            text(id_at(Chain::new(hashname(2), &other, 2000, 0), at))
+        }
+        Sent::OtherSender(at) => text(id_at(chain(3), at)),
+        Sent::Longer(before) => {
+            let profile = id_at(chain(2), 0);
+            text((0..before).fold(profile, |id, _| id.previous(&hashname(2))))
+        }
+        Sent::Gap(at, count) => {
+            let id = id_at(chain(2), at);
+            Message::Gap(Gap { id, count }).encode().unwrap()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_room_takes_from_a_sender_nothing_but_its_chain_in_its_order(
+        sendings in proptest::collection::vec(sendings(), 1..60),
+    ) {
+        let (mut leader, _) = pair();
+        admitted(3, &mut leader);
+        let (mut place, mut here) = (0, Vec::new());
+        for what in sendings {
+            let received = leader.receive(hashname(2), &packet(what));
+            let taken = match what {
+                Sent::Genuine(at) if at == place + 1 => {
+                    here.push(id_at(chain(2), at));
+                    place = at;
+                    matches!(received, Ok(Received::Message(_)))
+                }
+                Sent::Genuine(at) if at <= place => matches!(received, Ok(Received::Duplicate)),
+                Sent::Genuine(_) => matches!(received, Err(ReceiveError::Refused(Refusal::Skipped { .. }))),
+                Sent::Gap(at, count) if at > place && at - place == count as usize => {
+                    place = at;
+                    matches!(received, Ok(Received::Missing { .. }))
+                }
+                Sent::Gap(at, _) if at <= place => matches!(received, Ok(Received::Duplicate)),
+                _ => matches!(received, Err(ReceiveError::Refused(Refusal::Forged(_)))),
+            };
+            prop_assert!(taken, "{:?} at {}", what, place);
+            let of_sender: Vec<Id> = { leader.history() }
+                .filter(|entry| entry.from() == hashname(2))
+                .map(telehash_channel_chat::Entry::id)
+                .collect();
+            prop_assert_eq!(&of_sender, &here);
+        }
+    }
 }

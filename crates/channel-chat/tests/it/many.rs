@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use telehash_channel_chat::limits::MAX_HISTORY;
 use telehash_channel_chat::{
     Ack, Activity, Entry, MemoryStore, NewSeat, ReceiveError, Received, Refusal, Room,
 };
@@ -41,6 +42,20 @@ impl Party {
         for to in (0..self.rooms.len()).filter(|to| *to != from) {
             if self.present[from] && self.present[to] {
                 self.lines[from][to].push_back(said.packet.clone());
+            }
+        }
+    }
+
+    /// Somebody says something else in place of what they said last, if nobody has answered as far as they know.
+    fn correct(&mut self, from: usize, text: String) {
+        let me = self.rooms[from].me();
+        let last = self.rooms[from].last_from(&me).unwrap();
+        let Ok(edit) = self.rooms[from].edit(last, text) else {
+            return;
+        };
+        for to in (0..self.rooms.len()).filter(|to| *to != from) {
+            if self.present[from] && self.present[to] {
+                self.lines[from][to].push_back(edit.packet.clone());
             }
         }
     }
@@ -92,7 +107,7 @@ proptest! {
     /// Two leave and come back, and everything comes in some order.
     #[test]
     fn five_have_the_same_history_in_the_end(
-        steps in proptest::collection::vec((0..5_usize, 0..5_usize, 0..8_u8), 50..300),
+        steps in proptest::collection::vec((0..5_usize, 0..5_usize, 0..9_u8), 50..300),
     ) {
         let mut party = Party::of(5);
         let mut said = 0;
@@ -106,6 +121,7 @@ proptest! {
                 }
                 1 if one >= 3 && party.present[one] => party.leave(one),
                 2 if one >= 3 && !party.present[one] => party.come_back(one),
+                3 => party.correct(one, format!("{step}, corrected")),
                 _ if one != other => party.deliver(one, other),
                 _ => {}
             }
@@ -124,7 +140,10 @@ proptest! {
         }
         let first = texts(&mut party.rooms[0]);
         prop_assert_eq!(first.len(), said);
-        let order = |room: &mut Room| room.history().map(Entry::id).collect::<Vec<_>>();
+        let order = |room: &mut Room| {
+            let entry = |entry: &Entry| (entry.id(), entry.text().map(str::to_owned));
+            room.history().map(entry).collect::<Vec<_>>()
+        };
         let expected = order(&mut party.rooms[0]);
         for room in &mut party.rooms {
             prop_assert_eq!(order(room), expected.clone());
@@ -134,19 +153,28 @@ proptest! {
 
 #[test]
 fn ten_thousand_messages_are_bounded_and_a_newcomer_has_the_latest() {
+    let kept_by_leader = MemoryStore::new();
     let new = |number| NewSeat {
         depth: 20_000,
         ..seat(number)
     };
     let store = || Box::new(MemoryStore::new());
-    let mut leader = Room::lead(&new(1), NOW, store()).unwrap();
+    let mut leader = Room::lead(&new(1), NOW, Box::new(kept_by_leader.clone())).unwrap();
     // Of two kilobytes each, they are more than what is kept.
     let text = "x".repeat(2000);
     for number in 0..10_000 {
         leader
             .send(format!("{number} {text}"), NOW + number)
             .unwrap();
+        assert!(leader.weight() <= MAX_HISTORY);
+        assert!(kept_by_leader.weight(leader.id()) <= MAX_HISTORY);
     }
+    // It is full, and what is counted is what is there.
+    let counted: usize = { leader.history() }
+        .map(|entry| entry.text().map_or(0, str::len) + 512)
+        .sum();
+    let (weight, heads) = (leader.weight(), 200 * leader.history().count());
+    assert!(MAX_HISTORY - weight < 4000 && (counted..counted + heads).contains(&weight));
     let kept = texts(&mut leader).len();
     assert!((6000..7000).contains(&kept), "{kept}");
 

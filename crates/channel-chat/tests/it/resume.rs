@@ -58,6 +58,66 @@ fn a_chat_goes_on_where_it_was_left() {
 }
 
 #[test]
+fn what_was_answered_before_it_changed_is_still_known_after_a_restart() {
+    let store = MemoryStore::new();
+    let mut ann = Room::lead(&seat(1), NOW, Box::new(store.clone())).unwrap();
+    let mut bob = Room::join(
+        &seat(2),
+        ann.id(),
+        hashname(1),
+        Box::new(MemoryStore::new()),
+    )
+    .unwrap();
+    ann.admit(hashname(2), bob.profile().clone(), NOW).unwrap();
+    catch_up(&mut bob, &mut ann);
+    let offer = bob.send("it costs 1", NOW).unwrap();
+    ann.receive(hashname(2), &offer.packet).unwrap();
+    ann.send("bought", NOW).unwrap();
+    let raised = bob.edit(offer.id, "it costs 1000").unwrap();
+    ann.receive(hashname(2), &raised.packet).unwrap();
+    let weight = ann.weight();
+
+    let ann = Room::restore(ann.id(), Box::new(store)).unwrap();
+    let entry = ann.message(offer.id).unwrap();
+    assert_eq!(
+        (entry.text(), entry.answered_text()),
+        (Some("it costs 1000"), Some("it costs 1"))
+    );
+    assert!(entry.is_edited());
+    assert_eq!(ann.weight(), weight);
+}
+
+/// What was corrected goes out before what was said after it, or it would be refused.
+#[test]
+fn a_correction_is_sent_before_what_follows_it() {
+    let mut ann = Room::lead(&seat(1), NOW, Box::new(MemoryStore::new())).unwrap();
+    let mut bob = Room::join(
+        &seat(2),
+        ann.id(),
+        hashname(1),
+        Box::new(MemoryStore::new()),
+    )
+    .unwrap();
+    ann.admit(hashname(2), bob.profile().clone(), NOW).unwrap();
+    let mut cursor = ann.cursor(bob.last_from(&hashname(1)).unwrap()).unwrap();
+    let mut tell = |ann: &mut Room, bob: &mut Room| {
+        let packets = ann.unsent(&mut cursor).unwrap();
+        let receive = |packet| bob.receive(hashname(1), packet).unwrap();
+        packets.iter().map(receive).collect::<Vec<_>>()
+    };
+    let said = ann.send("helo", NOW).unwrap();
+    assert_eq!(tell(&mut ann, &mut bob).len(), 3);
+    assert_eq!(tell(&mut ann, &mut bob), []);
+    ann.edit(said.id, "hallo").unwrap();
+    ann.edit(said.id, "hello").unwrap();
+    let next = ann.send("how are you?", NOW).unwrap();
+    let received = [Received::Edited(said.id), Received::Message(next.id)];
+    assert_eq!(tell(&mut ann, &mut bob), received);
+    assert_eq!(tell(&mut ann, &mut bob), []);
+    assert_eq!(texts(&mut bob), ["hello", "how are you?"]);
+}
+
+#[test]
 fn a_chat_that_was_never_joined_can_still_be_joined_after_a_restart() {
     let store = MemoryStore::new();
     let mut ann = Room::lead(&seat(1), NOW, Box::new(MemoryStore::new())).unwrap();
@@ -174,6 +234,7 @@ fn a_store_that_has_something_else_in_it_is_an_error_and_no_panic() {
         place: 2,
         id: Id::from_bytes([1; 8]),
         lasting: false,
+        answered: None,
         packet: Bytes::from_static(b"rubbish"),
     };
     store.put(ann.id(), record).unwrap();
