@@ -51,6 +51,9 @@ pub const BASE_DATAGRAM: usize = 1200;
 /// Size of a datagram on paths that are proven to carry it, and on loopback at once, in bytes.
 pub const PROVEN_DATAGRAM: usize = 1400;
 
+/// Size of the largest datagram that is probed for, in bytes: all that Ethernet's jumbo frames carry of UDP over IPv6.
+pub const JUMBO_DATAGRAM: usize = 8952;
+
 /// Size of packets toward ends of our kind while every pipe is reliable, in bytes (links.md, "Packet
 /// size").
 pub const STREAM_PACKET: usize = 8 * 1024;

@@ -178,7 +178,8 @@ fn packets_become_as_large_as_the_path_carries() {
         (1299, 1200),
         (1300, 1300),
         (1400, 1400),
-        (9000, 1452),
+        (8951, 1452),
+        (9000, 8952),
     ] {
         let mut scene = Scene::on_a_path(4, carries(path));
         scene.endless();

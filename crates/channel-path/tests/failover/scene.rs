@@ -25,6 +25,9 @@ pub(crate) const BYTES: usize = 1_500_000;
 const RATE: u64 = 400_000;
 const DELAY: Duration = Duration::from_millis(20);
 
+/// What Ethernet's common frames carry of UDP.
+const ETHERNET: usize = 1472;
+
 /// What is cut off a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -96,12 +99,14 @@ impl Scene {
 
     /// The same with the first pipe alone.
     pub(crate) fn without_standby(seed: u64) -> Self {
-        Self::on_a_path(seed, |_: &mut Packet| Verdict::Pass)
+        Self::in_a_network(seed, &conditions())
     }
 
     /// The same on a path that treats packets like this.
     pub(crate) fn on_a_path(seed: u64, path: impl Filter + 'static) -> Self {
-        Self::in_a_network(seed, path, &conditions())
+        let mut scene = Self::prepared(seed, &config(), &conditions());
+        scene.world.network().add_filter(path);
+        scene.link_up()
     }
 
     /// The same on a fast network nearby, with much under way.
@@ -110,7 +115,7 @@ impl Scene {
             .with_delay(Duration::from_micros(200))
             .with_rate(RATE * 100)
             .with_queue(Queue::UNLIMITED);
-        Self::in_a_network(seed, |_: &mut Packet| Verdict::Pass, &conditions)
+        Self::in_a_network(seed, &conditions)
     }
 
     /// A link by the second pipe, while the first does not work.
@@ -126,7 +131,8 @@ impl Scene {
     }
 
     fn by_tcp_between(seed: u64, config: &Config) -> Self {
-        let mut scene = Self::prepared(seed, config, |_: &mut Packet| Verdict::Pass, &conditions());
+        let mut scene = Self::prepared(seed, config, &conditions());
+        scene.narrow(ETHERNET);
         scene.cut(Direction::Both);
         let [sender, receiver] = scene.ends;
         scene.world.connect(sender, receiver).unwrap();
@@ -138,12 +144,17 @@ impl Scene {
         scene
     }
 
-    fn in_a_network(seed: u64, path: impl Filter + 'static, conditions: &Conditions) -> Self {
-        let mut scene = Self::prepared(seed, &config(), path, conditions);
-        let [sender, receiver] = scene.ends;
-        scene.world.connect(sender, receiver).unwrap();
-        scene.come_up();
-        scene
+    fn in_a_network(seed: u64, conditions: &Conditions) -> Self {
+        let mut scene = Self::prepared(seed, &config(), conditions);
+        scene.narrow(ETHERNET);
+        scene.link_up()
+    }
+
+    fn link_up(mut self) -> Self {
+        let [sender, receiver] = self.ends;
+        self.world.connect(sender, receiver).unwrap();
+        self.come_up();
+        self
     }
 
     fn come_up(&mut self) {
@@ -153,14 +164,8 @@ impl Scene {
         assert!(up, "the link does not come up");
     }
 
-    fn prepared(
-        seed: u64,
-        config: &Config,
-        path: impl Filter + 'static,
-        conditions: &Conditions,
-    ) -> Self {
+    fn prepared(seed: u64, config: &Config, conditions: &Conditions) -> Self {
         let mut world = World::new(seed);
-        world.network().add_filter(path);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let log = Arc::new(Mutex::new(Log {
             total: Some(BYTES),

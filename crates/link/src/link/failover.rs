@@ -35,7 +35,10 @@ impl Link {
     pub fn size_to_probe(&self, slot: PipeSlot) -> Option<(Instant, usize)> {
         let pipe = self.pipes.get(slot)?;
         let (at, size) = pipe.size.next()?;
-        let worth = pipe.validated() && self.peer_probes() && size <= pipe.capabilities.max_packet;
+        let worth = pipe.validated()
+            && self.peer_probes()
+            && size <= pipe.capabilities.max_packet
+            && (size <= STREAM_PACKET || self.may_fragment());
         worth.then_some((at, size))
     }
 
@@ -161,15 +164,15 @@ impl Link {
         let next = next.filter(|pipe| pipe.validated() && !pipe.standing.is_doubted());
         let sizes = next.map(super::pipes::Pipe::datagram).chain(own);
         match sizes.min().unwrap_or(BASE_DATAGRAM) {
-            STREAM_PACKET if !self.may_fragment() || self.has_datagram_pipe() => PROVEN_DATAGRAM,
+            STREAM_PACKET if !self.may_fragment() || self.has_lesser_pipe() => PROVEN_DATAGRAM,
             size => size,
         }
     }
 
-    /// Whether traffic may come to a pipe that is no byte stream, doubted now or not.
-    fn has_datagram_pipe(&self) -> bool {
+    /// Whether traffic may come to a pipe that carries less than a byte stream, doubted now or not.
+    fn has_lesser_pipe(&self) -> bool {
         let mut pipes = self.pipes.iter();
-        pipes.any(|(_, pipe)| pipe.validated() && !pipe.capabilities.reliable)
+        pipes.any(|(_, pipe)| pipe.validated() && pipe.datagram() < STREAM_PACKET)
     }
 
     /// Whether packets for byte streams could go on by a datagram pipe. Old peers are not put to

@@ -329,7 +329,8 @@ impl Pipe {
 }
 
 /// What a new pipe is taken to carry. A byte stream carries anything, so that only the work per
-/// packet counts. A pipe with congestion control of its own takes care of that, too; on loopback there is nothing to find out.
+/// packet counts. A pipe with congestion control of its own takes care of that, too; on loopback only jumbo frames are
+/// left to find out.
 fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
     let PipeCapabilities {
         reliable,
@@ -341,8 +342,10 @@ fn initial_size(id: PipeId, capabilities: PipeCapabilities) -> PacketSize {
         PacketSize::fixed(max_packet)
     } else if reliable {
         PacketSize::fixed(STREAM_PACKET)
-    } else if own_congestion_control || id.is_loopback() {
+    } else if own_congestion_control {
         PacketSize::fixed(PROVEN_DATAGRAM)
+    } else if id.is_loopback() {
+        PacketSize::at_least(PROVEN_DATAGRAM)
     } else {
         PacketSize::unknown()
     }

@@ -5,11 +5,11 @@ use core::time::Duration;
 
 use telehash_e3x::Instant;
 
-use crate::config::{BASE_DATAGRAM, PROVEN_DATAGRAM};
+use crate::config::{BASE_DATAGRAM, JUMBO_DATAGRAM, PROVEN_DATAGRAM};
 
 /// Sizes to be tried one after the other, in bytes: what tunnels leave, the usual, and all that
-/// Ethernet carries of UDP over IPv6.
-const RUNGS: [usize; 3] = [1300, PROVEN_DATAGRAM, 1452];
+/// Ethernet carries of UDP over IPv6, with common frames and with jumbo frames.
+const RUNGS: [usize; 4] = [1300, PROVEN_DATAGRAM, 1452, JUMBO_DATAGRAM];
 
 /// When to try again what a path did not carry: routes change.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
@@ -30,6 +30,14 @@ impl PacketSize {
             current: BASE_DATAGRAM,
             raisable: true,
             try_at: Instant::from_micros(0),
+        }
+    }
+
+    /// Of a datagram path that is sure to carry this much.
+    pub(crate) const fn at_least(size: usize) -> Self {
+        Self {
+            current: size,
+            ..Self::unknown()
         }
     }
 
