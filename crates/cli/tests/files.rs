@@ -144,13 +144,19 @@ fn what_is_too_large_is_left_out_and_both_ends_say_so() {
     let recv = files.recv(["--max-file", "5", "--quota", "7"]);
     let sent = files.send(&recv, &["larger", "small", "more"]);
     assert_eq!(sent.code, Some(FAILED), "{sent:?}");
-    let mut left_out: Vec<_> = { sent.json().iter() }
-        .filter(|line| line["event"] == "left-out")
-        .map(|line| (line["name"].clone(), line["reason"].clone()))
+    let said = sent.json();
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap().to_owned();
+    let left_out = said.iter().filter(|line| line["event"] == "left-out");
+    let mut left_out: Vec<(String, String)> = left_out
+        .map(|line| (text(line, "name"), text(line, "reason")))
         .collect();
-    left_out.sort_by_key(|(name, _)| name.to_string());
-    let larger = ("larger".into(), "larger than files may be here".into());
-    assert_eq!(left_out, [larger, ("more".into(), "over the quota".into())]);
+    left_out.sort();
+    let larger = (
+        "larger".to_owned(),
+        "larger than files may be here".to_owned(),
+    );
+    let more = ("more".to_owned(), "over the quota".to_owned());
+    assert_eq!(left_out, [larger, more]);
     assert_eq!(recv.ends(), Some(FAILED));
     assert_eq!(fs::read(files.world.path("in/small")).unwrap(), b"four");
     let up = ["up", "--max-file", "5", "--id", "r.json"];
