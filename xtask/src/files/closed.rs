@@ -57,10 +57,10 @@ pub(super) fn files(program: &Path) -> Result<String> {
     fs::create_dir(room.path("in"))?;
     room.give("in")?;
     write(&room, "tree/a", 0o644)?;
-    write(&room, "tree/closed", 0)?;
+    write(&room, "tree/closed", 0o000)?;
     write(&room, "tree/d", 0o644)?;
     write(&room, "tree/locked/e", 0o644)?;
-    fs::set_permissions(room.path("tree/locked"), Permissions::from_mode(0))?;
+    fs::set_permissions(room.path("tree/locked"), Permissions::from_mode(0o000))?;
     let recv = room.recv("in", &[])?;
     let left_out = sent(&room)?;
     let names: Vec<_> = left_out.iter().map(|(name, _)| name.as_str()).collect();

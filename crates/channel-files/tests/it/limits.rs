@@ -42,12 +42,12 @@ async fn no_more_is_taken_than_the_quota_in_however_many_transfers() {
     disks.write("tree/small", pattern(400));
     let pair = Pair::new(disks.folder().quota(1000)).await;
     assert_eq!(left_out(&pair, &disks, "one").await, []);
-    let over = refused("tree/other", "over the quota");
-    assert_eq!(left_out(&pair, &disks, "tree").await, [over.clone()]);
+    let over = [refused("tree/other", "over the quota")];
+    assert_eq!(left_out(&pair, &disks, "tree").await, over);
     assert_eq!(disks.received("tree/small"), pattern(400));
     // What is there costs nothing.
     assert_eq!(left_out(&pair, &disks, "one").await, []);
-    assert_eq!(left_out(&pair, &disks, "tree").await, [over]);
+    assert_eq!(left_out(&pair, &disks, "tree").await, over);
 }
 
 #[tokio::test]
