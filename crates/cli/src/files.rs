@@ -130,8 +130,8 @@ pub(crate) async fn left_out(files: &Files, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// The failure that it is if files were left out.
-pub(crate) fn complete(files: &Files, hint: &str) -> Outcome {
+/// The failure that it is if files were left out; `replacing` is what to try if something is in their way.
+pub(crate) fn complete(files: &Files, replacing: &str) -> Outcome {
     if files.left_out == 0 {
         return Ok(());
     }
@@ -141,6 +141,11 @@ pub(crate) fn complete(files: &Files, hint: &str) -> Outcome {
     };
     let all = files.stored.saturating_add(files.left_out);
     let what = format_args!("{} of {all} files were left out", files.left_out).to_string();
+    let in_the_way = files.named.iter().any(|out| out.reason == "exists");
+    let hint = match in_the_way {
+        true => replacing,
+        false => "the lines before this say which, and why",
+    };
     Err(Failure::new(code, what).hint(hint))
 }
 
