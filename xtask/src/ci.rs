@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
 use crate::{
-    arrows, browser, deny, endtoend, fuzz, interop, outside, portable, roads, shell, vectors,
+    arrows, browser, deny, endtoend, files, fuzz, interop, outside, portable, roads, shell, vectors,
 };
 
 /// Seconds that each fuzz target gets here.
@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
     report.step("vectors", vectors::check);
     report.step("interop", || interop::run(&[]));
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
+    report.step("files", || files::run(&files::SHORT));
     report.step("browser", browser::run);
     roads::ROADS.steps(&mut report);
     roads::NAT.steps(&mut report);

@@ -138,13 +138,13 @@ impl Mesh {
     }
 }
 
-fn median(figures: &[f64]) -> f64 {
+pub(crate) fn median(figures: &[f64]) -> f64 {
     let sorted = sorted(figures);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
 /// The least and the most of them.
-fn range(figures: &[f64], digits: usize) -> String {
+pub(crate) fn range(figures: &[f64], digits: usize) -> String {
     let sorted = sorted(figures);
     let [least, .., most] = sorted[..] else {
         return String::new();

@@ -9,6 +9,7 @@ mod browser;
 mod ci;
 mod deny;
 mod endtoend;
+mod files;
 mod fuzz;
 mod hops;
 mod interop;
@@ -47,7 +48,8 @@ enum Command {
     Ci,
     /// The plain tests: `cargo test --workspace`
     Test,
-    /// The plain tests and those that are ignored for their length, optimised
+    /// The plain tests and those that are ignored for their length, optimised; then `files` with a file of 1 GB, and
+    /// its rate
     Long,
     /// Link with the JavaScript implementation, both ways, and print the matrix
     Interop {
@@ -83,6 +85,11 @@ enum Command {
         /// Seconds for each target
         #[arg(long, default_value_t = 20)]
         seconds: u64,
+    },
+    /// `mesh send` and `mesh recv`: twenty kills, 10,000 small files, full disks, closed folders; as root, a minute
+    Files {
+        #[command(flatten)]
+        size: files::Size,
     },
     /// Micro-benchmarks of codec and crypto, as one table
     Bench,
@@ -140,6 +147,7 @@ fn main() -> Result<()> {
         }
         Command::Nat { scenarios, .. } => roads::NAT.run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
+        Command::Files { size } => files::run(&size),
         Command::Bench => bench::run(),
         Command::Hops => {
             println!("{}", hops::run()?);

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::files;
 use crate::shell::{cargo, run as sh};
 
 /// README's command.
@@ -9,7 +10,8 @@ pub(crate) fn test() -> Result<()> {
     sh(cargo().args(["test", "--workspace"]))
 }
 
-/// The plain tests and those marked `#[ignore = "long: …"]`, optimised as the `ci` profile is.
+/// The plain tests and those marked `#[ignore = "long: …"]`, optimised as the `ci` profile is; then what
+/// takes whole programs and minutes.
 pub(crate) fn long() -> Result<()> {
     sh(cargo().args([
         "test",
@@ -18,5 +20,6 @@ pub(crate) fn long() -> Result<()> {
         "ci",
         "--",
         "--include-ignored",
-    ]))
+    ]))?;
+    files::run(&files::LONG)
 }

@@ -1,6 +1,6 @@
 //! Disks and hashes away from the threads that must not wait.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -20,6 +20,17 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(io::Error::other)
 }
 
+/// Opens a file for reading. What is a pipe by now does not keep us waiting for somebody who writes to it.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    options.read(true).open(path)
+}
+
 /// A file that is read from the beginning to the end, and hashed meanwhile.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -30,7 +41,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::of(File::open(path)?))
+        Ok(Self::of(open(path)?))
     }
 
     pub(crate) fn of(file: File) -> Self {

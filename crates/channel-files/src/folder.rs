@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 use blake3::Hash;
 use telehash_hashname::Hashname;
 
-use crate::block::Source;
+use crate::block::{Source, open};
 use crate::error::FilesError;
 use crate::name::{Name, NameError, PARTS_FOLDER, Rules};
 use crate::part::{Part, Parts};
+use crate::quota::Quota;
 use crate::refusal::Refusal;
 
 /// A folder that files are received into.
@@ -20,13 +21,15 @@ use crate::refusal::Refusal;
 /// - Nothing that is there is replaced, unless [`replace`](Self::replace) says so.
 /// - Nothing outside of it is touched: names that lead elsewhere are refused, and so are paths through links that are
 ///   in it. What other programs of this host do with the folder at the same moment is up to them.
-/// - A file has its name once it is complete, and what it replaces is there until then. What is not complete is in
-///   [`.mesh-parts`](crate::PARTS_FOLDER), which may be removed while nothing is received.
+/// - A file has its name once it is complete and on the disk, and what it replaces is there until then. What is not
+///   complete is in [`.mesh-parts`](crate::PARTS_FOLDER), which may be removed while nothing is received.
+/// - Peers may fill the disk, unless [`max_file`](Self::max_file) and [`quota`](Self::quota) set limits.
 /// - One `Folder`, of all programs, receives into it at a time. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Folder {
     shared: Arc<Shared>,
     replace: bool,
+    quota: Quota,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl Folder {
         Ok(Self {
             shared,
             replace: false,
+            quota: Quota::default(),
         })
     }
 
@@ -70,6 +74,21 @@ impl Folder {
     #[must_use]
     pub fn replace(mut self, replace: bool) -> Self {
         self.replace = replace;
+        self
+    }
+
+    /// The same, refusing files with more bytes than this.
+    #[must_use]
+    pub fn max_file(mut self, bytes: u64) -> Self {
+        self.quota.max_file = Some(bytes);
+        self
+    }
+
+    /// The same, writing no more bytes than this from now on, whoever sends them and whatever becomes of them. Clones
+    /// of it share them. A file that does not fit is refused; what was there already costs nothing.
+    #[must_use]
+    pub fn quota(mut self, bytes: u64) -> Self {
+        self.quota = self.quota.with_total(bytes);
         self
     }
 
@@ -81,6 +100,11 @@ impl Folder {
 
     pub(crate) fn replaces(&self) -> bool {
         self.replace
+    }
+
+    /// What limits how much is taken.
+    pub(crate) fn limits(&self) -> &Quota {
+        &self.quota
     }
 
     pub(crate) fn rules(&self) -> Rules {
@@ -140,16 +164,40 @@ impl Folder {
         }
     }
 
-    /// Gives a complete part its name.
-    pub(crate) fn place(&self, part: &mut Part, name: &Name, about: &About) -> Result<(), Refusal> {
+    /// Gives a complete part its name. If the same file is there meanwhile, that is as good.
+    pub(crate) fn place(&self, part: &mut Part, name: &Name) -> Result<(), Refusal> {
         let refused = |error: io::Error| Refusal::of(&error);
         self.check_above(name)?;
         let path = self.place_of(name);
         if let Some(above) = path.parent() {
             fs::create_dir_all(above).map_err(refused)?;
         }
-        about.put_on(part).map_err(refused)?;
-        part.place(&path, self.replace).map_err(refused)
+        match part.place(&path, self.replace).map_err(refused) {
+            Err(Refusal::Exists) if self.has(name, part) => {
+                part.restart().map_err(refused)?;
+                self.sync(name).map_err(refused)
+            }
+            placed => placed,
+        }
+    }
+
+    /// Whether all of this part is there under its name.
+    fn has(&self, name: &Name, part: &Part) -> bool {
+        let alike = matches!(self.look(name, part.len()), Ok(Found::Alike));
+        alike && self.is_same(name, part.len(), part.hash()).unwrap_or(false)
+    }
+
+    /// Brings a file that is there to the disk.
+    pub(crate) fn sync(&self, name: &Name) -> io::Result<()> {
+        open(&self.place_of(name))?.sync_all()
+    }
+
+    /// The folders above a name, this one included.
+    pub(crate) fn above(&self, name: &Name) -> impl Iterator<Item = PathBuf> {
+        let path = self.place_of(name);
+        let depth = name.to_path().components().count();
+        let above = path.ancestors().skip(1).take(depth);
+        above.map(Path::to_owned).collect::<Vec<_>>().into_iter()
     }
 
     /// Whatever is above a name is a folder, or is not there yet. A link is none: it may lead anywhere.
@@ -185,7 +233,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    fn put_on(&self, part: &Part) -> io::Result<()> {
+    pub(crate) fn put_on(&self, part: &Part) -> io::Result<()> {
         let file = part.file();
         if self.executable {
             file.set_permissions(executable(&file.metadata()?.permissions()))?;

@@ -3,7 +3,7 @@
 //! A [`Sending`] is what is to be sent; a [`Folder`] is where received files go. Nothing is received unless the
 //! application says so, nothing is replaced unless it says that as well, and no name leads out of the folder. Whatever
 //! breaks, a link, a program or a disk: what arrived is kept, and the same transfer goes on from there, if what is
-//! there and what the sender has agree in their BLAKE3. A file has its name once all of it is there and right.
+//! there and what the sender has agree in their BLAKE3. A file has its name once all of it is right and on the disk.
 //!
 //! The extension traits [`LinkFilesExt`], [`MeshFilesExt`] and [`BuilderFilesExt`] add `send_files` to links and
 //! `on_files` to meshes. Disks and hashes are waited for on other threads; a transfer holds two blocks of 512 KiB.
@@ -56,10 +56,12 @@ mod message;
 mod name;
 mod outcome;
 mod part;
+mod quota;
 mod receive;
 mod refusal;
 mod send;
 mod sending;
+mod settle;
 mod writing;
 
 pub use self::{

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use thiserror::Error;
 
 /// Limit: bytes of a path with all its folders. A longer one is refused.
@@ -21,7 +22,7 @@ pub const PARTS_FOLDER: &str = ".mesh-parts";
 pub(crate) struct Rules {
     /// Names mean to the system what they mean to Windows: devices, drives, streams.
     pub(crate) windows: bool,
-    /// `a` and `A` are the same file.
+    /// `a` and `A` are the same file, and so are `é` as one letter and as two.
     pub(crate) folds_case: bool,
 }
 
@@ -76,7 +77,7 @@ impl Name {
         }
         path.split('/').try_for_each(|part| check(part, rules))?;
         let first = path.split('/').next().unwrap_or_default();
-        if first.eq_ignore_ascii_case(PARTS_FOLDER) {
+        if is_ours(first, rules) {
             return Err(NameError::Ours);
         }
         Ok(Self(path.to_owned()))
@@ -94,8 +95,14 @@ impl Name {
     /// What two names have in common that are the same file.
     pub(crate) fn folded(&self, rules: Rules) -> String {
         match rules.folds_case {
-            // Twice: what is one lower-case letter may have several upper-case ones.
-            true => self.0.to_uppercase().to_lowercase(),
+            // Twice: what is one lower-case letter may have several upper-case ones. Folders that fold case know an
+            // accent of its own and one within a letter for the same, too.
+            true => {
+                let folded = self.0.to_uppercase().to_lowercase();
+                DecomposingNormalizerBorrowed::new_nfd()
+                    .normalize(&folded)
+                    .into_owned()
+            }
             false => self.0.clone(),
         }
     }
@@ -109,6 +116,16 @@ fn check(part: &str, rules: Rules) -> Result<(), NameError> {
         part if rules.windows && is_reserved(part) => Err(NameError::Reserved),
         _ => Ok(()),
     }
+}
+
+/// Whether some system takes it for the folder of the parts.
+fn is_ours(part: &str, rules: Rules) -> bool {
+    // There are systems that do not see these at all.
+    let visible = |char: &char| !matches!(char, '\u{200b}'..='\u{200f}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let seen: String = part.chars().filter(visible).collect();
+    // Windows gives long names a short one besides.
+    let short = rules.windows && part.to_ascii_uppercase().starts_with("MESH-P~");
+    short || seen.eq_ignore_ascii_case(PARTS_FOLDER)
 }
 
 fn is_control(char: char) -> bool {
@@ -201,6 +218,8 @@ mod tests {
             (".mesh-parts", NameError::Ours),
             (".mesh-parts/lock", NameError::Ours),
             (".Mesh-Parts/lock", NameError::Ours),
+            (".mesh\u{200c}-parts/lock", NameError::Ours),
+            ("\u{feff}.mesh-parts", NameError::Ours),
         ] {
             assert_eq!(Name::new(bad, UNIX), Err(why), "{bad:?}");
             assert_eq!(Name::new(bad, WINDOWS), Err(why), "{bad:?}");
@@ -253,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn the_short_name_of_the_folder_of_parts_is_ours_on_windows() {
+        for name in ["MESH-P~1/lock", "mesh-p~2"] {
+            assert_eq!(Name::new(name, WINDOWS), Err(NameError::Ours));
+            assert!(Name::new(name, UNIX).is_ok());
+        }
+    }
+
+    #[test]
     fn names_are_as_long_and_as_deep_as_the_limits_and_no_more() {
         let part = "x".repeat(MAX_NAME);
         assert!(Name::new(&part, UNIX).is_ok());
@@ -277,7 +304,14 @@ mod tests {
     #[test]
     fn names_that_differ_in_case_are_one_where_the_folder_says_so() {
         let folded = |name: &str, rules| Name::new(name, rules).unwrap().folded(rules);
-        for (one, other) in [("Notes/A", "notes/a"), ("GRÜSSE", "grüße"), ("ς", "Σ")] {
+        for (one, other) in [
+            ("Notes/A", "notes/a"),
+            ("GRÜSSE", "grüße"),
+            ("ς", "Σ"),
+            ("r\u{e9}sum\u{e9}", "re\u{301}sume\u{301}"),
+            ("\u{c5}", "\u{212b}"),
+            ("\u{1100}\u{1161}", "\u{ac00}"),
+        ] {
             assert_eq!(folded(one, WINDOWS), folded(other, WINDOWS));
             assert_ne!(folded(one, UNIX), folded(other, UNIX));
         }

@@ -21,11 +21,7 @@ use crate::block::Source;
 use crate::name::{Name, PARTS_FOLDER};
 
 /// Bytes between two notes in the journal: what is lost if the program is killed.
-const NOTE_EVERY: u64 = 16 << 20;
-
-/// Files of at least so many bytes are on the disk before they get their names; the system writes others when it
-/// likes to.
-const SYNC_FROM: u64 = 1 << 20;
+const NOTE_EVERY: u64 = 4 << 20;
 
 /// Limit: how long a file waits for another transfer of the same file by the same peer to end, which may have broken
 /// without knowing it yet; then it is refused as `busy`.
@@ -210,9 +206,6 @@ impl Part {
 
     /// Gives it its name: where nothing is, or in the place of what is there. If that fails, all of it is still here.
     pub(crate) fn place(&mut self, to: &Path, replace: bool) -> io::Result<()> {
-        if self.len >= SYNC_FROM {
-            self.file.sync_data()?;
-        }
         match replace {
             true => fs::rename(&self.path, to)?,
             false => move_to_free(&self.path, to)?,
@@ -333,7 +326,7 @@ mod tests {
         let world = World::new();
         let mut part = world.part(1).await;
         let piece = vec![7; 1 << 20];
-        for _ in 0..17 {
+        for _ in 0..5 {
             part.write(&piece).unwrap();
         }
         // A kill: nothing is noted at the end.

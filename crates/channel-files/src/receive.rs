@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::io;
+use std::path::PathBuf;
 
 use blake3::Hash;
 use bytes::Bytes;
@@ -20,7 +21,9 @@ use crate::message::{self, FromReceiver, FromSender};
 use crate::name::Name;
 use crate::outcome::{Outcome, Progress};
 use crate::part::Part;
+use crate::quota::Share;
 use crate::refusal::Refusal;
+use crate::settle::{Ready, Settled, Settling, What};
 use crate::writing::Writing;
 
 /// One transfer, as the receiver sees it.
@@ -34,6 +37,10 @@ pub(crate) struct Receiving<'a> {
     next: u64,
     /// The offers that are not settled.
     open: HashMap<u64, Offer>,
+    /// Those of which everything is here, but the sender does not know yet.
+    settling: Settling,
+    /// How many these are.
+    unsettled: usize,
     /// Digests of all names so far.
     seen: HashSet<[u8; 16]>,
     outcome: Outcome,
@@ -52,7 +59,7 @@ enum Stage {
     /// Something as large is there; the sender is to say a hash.
     Alike,
     /// The sender is to send, from the end of this on.
-    Part(Part),
+    Part(Part, Share),
 }
 
 impl<'a> Receiving<'a> {
@@ -65,6 +72,8 @@ impl<'a> Receiving<'a> {
         let peer = stream.peer();
         let (reader, writer) = stream.into_split();
         Self {
+            settling: Settling::new(folder.clone()),
+            unsettled: 0,
             folder,
             peer,
             reader,
@@ -99,7 +108,7 @@ impl<'a> Receiving<'a> {
             };
             self.take(message::decode(&json)?).await?;
         }
-        if !self.open.is_empty() {
+        if !self.open.is_empty() || self.unsettled > 0 {
             return Err(FilesError::Protocol("an end before every file is settled"));
         }
         self.writer.shutdown().await.map_err(FilesError::stream)?;
@@ -127,7 +136,10 @@ impl<'a> Receiving<'a> {
                 self.file(n, name, size, about).await
             }
             FromSender::Folder { n, path } => match self.offered(n, &path).await? {
-                Some(name) => self.folder(n, name).await,
+                Some(name) => {
+                    self.settle(n, name, What::Folder);
+                    Ok(())
+                }
                 None => Ok(()),
             },
             FromSender::Data { n, from } => self.data(n, from).await,
@@ -150,7 +162,7 @@ impl<'a> Receiving<'a> {
         if n >= MAX_ENTRIES as u64 {
             return Err(FilesError::TooMany);
         }
-        if self.open.len() >= MAX_OFFERS {
+        if self.open.len() + self.unsettled >= MAX_OFFERS {
             return Err(FilesError::Protocol("too many offers at once"));
         }
         self.next += 1;
@@ -169,14 +181,6 @@ impl<'a> Receiving<'a> {
         *hash.as_bytes().first_chunk().expect("16 of 32 bytes")
     }
 
-    async fn folder(&mut self, n: u64, name: Name) -> Result<(), FilesError> {
-        let (folder, made) = (self.folder.clone(), name.clone());
-        match local(blocking(move || folder.make_folder(&made)).await)? {
-            Ok(()) => self.stored(n, 0).await,
-            Err(refusal) => self.refuse(n, name.as_str(), refusal).await,
-        }
-    }
-
     async fn file(
         &mut self,
         n: u64,
@@ -191,8 +195,8 @@ impl<'a> Receiving<'a> {
                 self.say(&FromReceiver::Have { n }).await?;
                 Stage::Alike
             }
-            Ok(Found::Nothing | Found::Other) => match self.want(n, &name).await? {
-                Some(part) => Stage::Part(part),
+            Ok(Found::Nothing | Found::Other) => match self.want(n, &name, size).await? {
+                Some(stage) => stage,
                 None => return Ok(()),
             },
         };
@@ -207,26 +211,28 @@ impl<'a> Receiving<'a> {
     }
 
     /// Asks for what is missing; `None` if the file is refused.
-    async fn want(&mut self, n: u64, name: &Name) -> Result<Option<Part>, FilesError> {
-        match self.folder.part(self.peer, name).await {
-            Ok(part) => {
-                let from = part.len();
-                let hash = (from > 0).then(|| part.hash().to_hex().as_str().to_owned());
-                self.say(&FromReceiver::Send { n, from, hash }).await?;
-                Ok(Some(part))
-            }
-            Err(PartError::Busy) => {
-                self.refuse(n, name.as_str(), Refusal::Busy).await?;
-                Ok(None)
-            }
-            Err(PartError::Disk(error)) => Err(error),
-        }
+    async fn want(&mut self, n: u64, name: &Name, size: u64) -> Result<Option<Stage>, FilesError> {
+        let refusal = match self.folder.limits().share(size) {
+            Err(refusal) => refusal,
+            Ok(share) => match self.folder.part(self.peer, name).await {
+                Ok(part) => {
+                    let from = part.len();
+                    let hash = (from > 0).then(|| part.hash().to_hex().as_str().to_owned());
+                    self.say(&FromReceiver::Send { n, from, hash }).await?;
+                    return Ok(Some(Stage::Part(part, share)));
+                }
+                Err(PartError::Busy) => Refusal::Busy,
+                Err(PartError::Disk(error)) => return Err(error),
+            },
+        };
+        self.refuse(n, name.as_str(), refusal).await?;
+        Ok(None)
     }
 
     /// Takes the contents of a file, and what is said after them.
     async fn data(&mut self, n: u64, from: u64) -> Result<(), FilesError> {
         let offer = self.close(n)?;
-        let Stage::Part(mut part) = offer.stage else {
+        let Stage::Part(mut part, mut share) = offer.stage else {
             return Err(FilesError::Protocol("contents that nobody asked for"));
         };
         if from != part.len() {
@@ -245,14 +251,16 @@ impl<'a> Receiving<'a> {
             result.map_err(FilesError::disk(self.folder.place_of(&offer.name)))?;
             part = restarted;
         }
-        let (part, last) = self.contents(part, &offer.name, offer.size).await?;
+        let path = self.folder.place_of(&offer.name);
+        let contents = self.contents(part, &mut share, path, offer.size);
+        let (part, last) = contents.await?;
         match last {
             FromSender::Hash { n: of, hash } if of == n => {
-                let whole = Offer {
-                    stage: Stage::Part(part),
-                    ..offer
-                };
-                self.complete(n, whole, &hash).await
+                if part.len() != offer.size {
+                    return Err(FilesError::Protocol("less of a file than was offered"));
+                }
+                let hash = parse(&hash)?;
+                self.complete(n, offer.name, part, offer.about, hash).await
             }
             FromSender::Withdrawn { n: of, reason } if of == n => {
                 self.left_out(offer.name.as_str(), reason);
@@ -266,12 +274,12 @@ impl<'a> Receiving<'a> {
     async fn contents(
         &mut self,
         part: Part,
-        name: &Name,
+        share: &mut Share,
+        path: PathBuf,
         size: u64,
     ) -> Result<(Part, FromSender), FilesError> {
         let mut len = part.len();
         self.move_on(len);
-        let path = self.folder.place_of(name);
         let disk = |error| FilesError::disk(&path)(error);
         let (mut writing, mut block) = (Writing::new(part), Vec::new());
         loop {
@@ -281,6 +289,7 @@ impl<'a> Receiving<'a> {
                     if len > size {
                         return Err(FilesError::Protocol("more of a file than was offered"));
                     }
+                    share.spend(bytes.len() as u64);
                     self.move_on(bytes.len() as u64);
                     fill(&mut writing, &mut block, bytes).await.map_err(disk)?;
                 }
@@ -294,37 +303,22 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// Gives the file its name if it is what was sent.
-    async fn complete(&mut self, n: u64, offer: Offer, hash: &str) -> Result<(), FilesError> {
-        let Offer {
-            name,
-            size,
-            about,
-            stage: Stage::Part(mut part),
-        } = offer
-        else {
-            return Err(FilesError::Protocol("contents that nobody asked for"));
-        };
-        if part.len() != size {
-            return Err(FilesError::Protocol("less of a file than was offered"));
+    /// Has the file given its name if it is what was sent.
+    async fn complete(
+        &mut self,
+        n: u64,
+        name: Name,
+        mut part: Part,
+        about: About,
+        hash: Hash,
+    ) -> Result<(), FilesError> {
+        if part.hash() == hash {
+            self.settle(n, name, What::File(part, about));
+            return Ok(());
         }
-        let (folder, placed, right) = (
-            self.folder.clone(),
-            name.clone(),
-            parse(hash)? == part.hash(),
-        );
-        let done = blocking(move || match right {
-            true => folder.place(&mut part, &placed, &about),
-            false => {
-                // It is of no use. If even this fails, it is found wanting later.
-                let _ = part.restart();
-                Err(Refusal::Damaged)
-            }
-        });
-        match local(done.await)? {
-            Ok(()) => self.stored(n, size).await,
-            Err(refusal) => self.refuse(n, name.as_str(), refusal).await,
-        }
+        // It is of no use. If even this fails, it is found wanting later.
+        local(blocking(move || drop(part.restart())).await)?;
+        self.refuse(n, name.as_str(), Refusal::Damaged).await
     }
 
     /// Whether what is there is what the sender has.
@@ -343,20 +337,18 @@ impl<'a> Receiving<'a> {
         match same {
             Ok(true) => {
                 self.move_on(size);
-                self.stored(n, size).await
+                self.settle(n, name, What::There(size));
+                Ok(())
             }
             Ok(false) if self.folder.replaces() => {
-                if let Some(part) = self.want(n, &name).await? {
-                    let stage = Stage::Part(part);
-                    self.open.insert(
-                        n,
-                        Offer {
-                            name,
-                            size,
-                            about,
-                            stage,
-                        },
-                    );
+                if let Some(stage) = self.want(n, &name, size).await? {
+                    let offer = Offer {
+                        name,
+                        size,
+                        about,
+                        stage,
+                    };
+                    self.open.insert(n, offer);
                 }
                 Ok(())
             }
@@ -369,6 +361,26 @@ impl<'a> Receiving<'a> {
     fn close(&mut self, n: u64) -> Result<Offer, FilesError> {
         let none = FilesError::Protocol("something about a file that is not on offer");
         self.open.remove(&n).ok_or(none)
+    }
+
+    /// Has it brought to the disk; the sender hears of it later.
+    fn settle(&mut self, n: u64, name: Name, what: What) {
+        self.unsettled += 1;
+        self.settling.add(Ready { n, name, what });
+    }
+
+    async fn settled(&mut self, settled: Settled) -> Result<(), FilesError> {
+        self.unsettled = self.unsettled.saturating_sub(1);
+        let Settled {
+            n,
+            name,
+            size,
+            result,
+        } = settled;
+        match result {
+            Ok(()) => self.stored(n, size).await,
+            Err(refusal) => self.refuse(n, name.as_str(), refusal).await,
+        }
     }
 
     async fn stored(&mut self, n: u64, size: u64) -> Result<(), FilesError> {
@@ -403,8 +415,18 @@ impl<'a> Receiving<'a> {
             .map_err(FilesError::stream)
     }
 
+    /// The next frame. The sender hears of what is settled until then.
     async fn frame(&mut self) -> Result<Option<Frame>, FilesError> {
-        next_frame(&mut self.reader, &mut self.decoder).await
+        loop {
+            let settled = tokio::select! {
+                biased;
+                settled = self.settling.next() => settled?,
+                frame = next_frame(&mut self.reader, &mut self.decoder) => return frame,
+            };
+            for one in settled {
+                self.settled(one).await?;
+            }
+        }
     }
 }
 

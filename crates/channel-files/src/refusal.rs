@@ -19,6 +19,10 @@ pub(crate) enum Refusal {
     /// What arrived has another hash.
     Damaged,
     Name(NameError),
+    /// It has more bytes than one file may have.
+    TooLarge,
+    /// There is no room for it in what is taken in all.
+    OverQuota,
     Permission,
     Full,
     Disk,
@@ -46,6 +50,8 @@ impl fmt::Display for Refusal {
             Self::Busy => f.write_str("busy"),
             Self::Damaged => f.write_str(DAMAGED),
             Self::Name(error) => error.fmt(f),
+            Self::TooLarge => f.write_str("larger than files may be here"),
+            Self::OverQuota => f.write_str("over the quota"),
             Self::Permission => f.write_str("no permission"),
             Self::Full => f.write_str("disk full"),
             Self::Disk => f.write_str("disk failed"),

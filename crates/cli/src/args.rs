@@ -144,6 +144,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         mesh recv  # prints an invite for whoever is to send\n  \
         mesh recv --dir inbox --keep --accept known\n  \
+        mesh recv --dir inbox --max-file 100M --quota 10G\n  \
         mesh up --recv inbox  # as long as the endpoint runs")]
     Recv(Recv),
     /// Publish a folder or a local web server, for those who may link to us
@@ -255,6 +256,12 @@ pub(crate) struct Up {
     /// Receive files of whoever links to us into this folder, replacing nothing
     #[arg(long, value_name = "DIR")]
     pub(crate) recv: Option<PathBuf>,
+    /// With --recv: take no more bytes than this in all, such as 10G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "recv")]
+    pub(crate) quota: Option<u64>,
+    /// With --recv: refuse files that are larger than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "recv")]
+    pub(crate) max_file: Option<u64>,
     /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
     #[arg(long)]
     pub(crate) discover: bool,

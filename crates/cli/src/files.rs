@@ -18,6 +18,18 @@ use crate::report::Report;
 /// How often progress is shown at most.
 const REFRESH: Duration = Duration::from_millis(100);
 
+/// A folder to receive into, within these limits.
+pub(crate) fn folder(dir: &Path, quota: Option<u64>, max_file: Option<u64>) -> Outcome<Folder> {
+    let mut folder = Folder::open(dir).map_err(unusable)?;
+    if let Some(bytes) = quota {
+        folder = folder.quota(bytes);
+    }
+    if let Some(bytes) = max_file {
+        folder = folder.max_file(bytes);
+    }
+    Ok(folder)
+}
+
 /// Files are received while this is there.
 pub(crate) struct Receiver {
     mesh: Mesh,
@@ -35,8 +47,7 @@ pub(crate) struct Ended {
 
 impl Receiver {
     /// Receives into this folder from whoever may link to us.
-    pub(crate) fn new(mesh: &Mesh, dir: &Path, force: bool) -> Outcome<Self> {
-        let folder = Folder::open(dir).map_err(unusable)?.replace(force);
+    pub(crate) fn new(mesh: &Mesh, folder: Folder) -> Self {
         let (tell, ended) = mpsc::channel(MAX_TRANSFERS_PER_PEER);
         let (moved, progress) = watch::channel(Progress::default());
         mesh.on_files(move |incoming: IncomingFiles| {
@@ -58,11 +69,11 @@ impl Receiver {
             }
         });
         let mesh = mesh.clone();
-        Ok(Self {
+        Self {
             mesh,
             ended,
             progress,
-        })
+        }
     }
 
     /// The next transfer that is over.
@@ -119,8 +130,8 @@ pub(crate) async fn left_out(files: &Files, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// The failure that it is if files were left out.
-pub(crate) fn complete(files: &Files, hint: &str) -> Outcome {
+/// The failure that it is if files were left out; `replacing` is what to try if something is in their way.
+pub(crate) fn complete(files: &Files, replacing: &str) -> Outcome {
     if files.left_out == 0 {
         return Ok(());
     }
@@ -130,6 +141,11 @@ pub(crate) fn complete(files: &Files, hint: &str) -> Outcome {
     };
     let all = files.stored.saturating_add(files.left_out);
     let what = format_args!("{} of {all} files were left out", files.left_out).to_string();
+    let in_the_way = files.named.iter().any(|out| out.reason == "exists");
+    let hint = match in_the_way {
+        true => replacing,
+        false => "the lines before this say which, and why",
+    };
     Err(Failure::new(code, what).hint(hint))
 }
 

@@ -136,6 +136,53 @@ fn nothing_is_replaced_unless_that_is_asked_for() {
 }
 
 #[test]
+fn what_is_too_large_is_left_out_and_both_ends_say_so() {
+    let files = Files::new();
+    files.world.write("small", "four");
+    files.world.write("larger", "larger");
+    files.world.write("more", "more");
+    let recv = files.recv(["--max-file", "5", "--quota", "7"]);
+    let sent = files.send(&recv, &["larger", "small", "more"]);
+    assert_eq!(sent.code, Some(FAILED), "{sent:?}");
+    let said = sent.json();
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap().to_owned();
+    let left_out = said.iter().filter(|line| line["event"] == "left-out");
+    let mut left_out: Vec<(String, String)> = left_out
+        .map(|line| (text(line, "name"), text(line, "reason")))
+        .collect();
+    left_out.sort();
+    let larger = (
+        "larger".to_owned(),
+        "larger than files may be here".to_owned(),
+    );
+    let more = ("more".to_owned(), "over the quota".to_owned());
+    assert_eq!(left_out, [larger, more]);
+    assert_eq!(recv.ends(), Some(FAILED));
+    assert_eq!(fs::read(files.world.path("in/small")).unwrap(), b"four");
+    let up = ["up", "--max-file", "5", "--id", "r.json"];
+    files.world.run(up).failed(USAGE, &["--recv"]);
+}
+
+#[test]
+fn two_do_not_receive_into_one_folder() {
+    let files = Files::new();
+    let recv = files.recv([]);
+    let args = [
+        "recv",
+        "--id",
+        "o.json",
+        "--dir",
+        "in",
+        "--udp",
+        "127.0.0.1:0",
+    ];
+    let other = files.world.run(args);
+    other.failed(FAILED, &["another one receives", "in"]);
+    files.send(&recv, &["tree"]).ok();
+    assert_eq!(recv.ends(), Some(0));
+}
+
+#[test]
 fn who_receives_nothing_refuses_and_what_is_not_there_is_not_sent() {
     let files = Files::new();
     let up = files.world.up(["--id", "u.json", "--accept", "all"]);

@@ -4,4 +4,6 @@ mod breaks;
 mod common;
 mod disk;
 mod hostile;
+mod limits;
+mod places;
 mod roads;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Listen, parse_seconds};
+use super::{Listen, parse_seconds, parse_size};
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
 pub(crate) struct SendFiles {
@@ -40,6 +40,12 @@ pub(crate) struct RecvInto {
     /// Replace files that are there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take no more bytes than this in all, such as 10G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) quota: Option<u64>,
+    /// Refuse files that are larger than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_file: Option<u64>,
     /// Go on after the first transfer
     #[arg(long)]
     pub(crate) keep: bool,

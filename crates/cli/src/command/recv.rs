@@ -35,7 +35,8 @@ pub(crate) async fn perform(endpoint: &Endpoint, into: &RecvInto, report: &mut R
         return Err(Failure::failed("this endpoint receives files already")
             .hint("end that `mesh recv` first, or leave it to `mesh up --recv`"));
     };
-    let mut receiver = Receiver::new(&endpoint.mesh, &into.dir, into.force)?;
+    let folder = files::folder(&into.dir, into.quota, into.max_file)?;
+    let mut receiver = Receiver::new(&endpoint.mesh, folder.replace(into.force));
     report.report(endpoint.ready(into.qr)?).await?;
     let dir = into.dir.display().to_string();
     report.report(Record::Receiving { dir }).await?;

@@ -13,7 +13,7 @@ use crate::command::{discover, status};
 use crate::control::Server;
 use crate::endpoint::{Endpoint, Place};
 use crate::failure::{Code, Outcome};
-use crate::files::{Ended, Receiver};
+use crate::files::{self, Ended, Receiver};
 use crate::operation::state_word;
 use crate::record::{LinkRecord, Record, show_path};
 use crate::report::Report;
@@ -36,7 +36,8 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
         let (mut receiver, mut _only) = (None, None);
         if let Some(dir) = &options.recv {
             _only = Some(endpoint.receiving.lock().await);
-            receiver = Some(Receiver::new(&endpoint.mesh, dir, false)?);
+            let folder = files::folder(dir, options.quota, options.max_file)?;
+            receiver = Some(Receiver::new(&endpoint.mesh, folder));
         }
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
