@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use telehash_hashname::Hashname;
-use telehash_runtime::{AckMode, Channel, IncomingChannel, Link, Open, Packet};
+use telehash_runtime::{Channel, IncomingChannel, Link, Open, Packet};
 use tokio::time::timeout;
 
 use super::post::{Fate, Post};
@@ -182,7 +182,7 @@ impl Post {
     /// Takes everything in a box. Each message is removed there once the application has it.
     async fn fetch(&self, link: &Link, name: &BoxId) -> Result<(), BoxError> {
         let open = Open::reliable(INBOX).head(wire::inbox(name));
-        let mut channel = link.open(open.ack_mode(AckMode::OnConsume)).await?;
+        let mut channel = link.open(open).await?;
         let (mut pieces, mut forged) = (Pieces::default(), 0);
         // The cache says what room there is once after all messages, and in answer to each removal.
         let mut answers = 1_usize;

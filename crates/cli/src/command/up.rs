@@ -38,6 +38,9 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
             _only = Some(endpoint.receiving.lock().await);
             receiver = Some(Receiver::new(&endpoint.mesh, dir, false)?);
         }
+        if options.caching.on {
+            endpoint.keep_letters(options.caching.quota())?;
+        }
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {
