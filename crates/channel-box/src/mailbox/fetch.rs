@@ -88,8 +88,12 @@ impl Post {
             }
         }
         drop(fetching);
-        let (post, done) = (self.clone(), false);
-        first.then_some(AtIt { post, cache, done })
+        // Whoever is not the first has nothing to give up.
+        first.then(|| AtIt {
+            post: self.clone(),
+            cache,
+            done: false,
+        })
     }
 
     /// Completes once nobody is fetching: from this cache, or from any.
@@ -253,7 +257,10 @@ mod tests {
         let names: Vec<_> = (0..MAX_BOXES + 1).map(name).collect();
         let at_it = post.begin(cache, &names[..1]).expect("nobody is at it yet");
         assert!(post.begin(cache, &names).is_none(), "somebody is at it now");
-        assert!(post.idle_at(Some(&cache)).now_or_never().is_none());
+        assert!(
+            post.idle_at(Some(&cache)).now_or_never().is_none(),
+            "and goes on"
+        );
         for name in &names[..MAX_BOXES] {
             assert_eq!(at_it.next_box(), Some(*name));
         }

@@ -61,28 +61,33 @@ pub(crate) async fn perform(endpoint: &Endpoint, from: &Letters, report: &mut Re
         count: 0,
     };
     let fetched = taking.fetch(&mailbox, caches.values()).await?;
-    let (mut asked, mut failure) = (0, None);
+    let (mut asked, mut failures) = (0, Vec::new());
     for (cache, fetched) in caches.keys().zip(fetched) {
         match fetched {
             Ok(_) => asked += 1,
             // Not everybody who is linked keeps letters.
             Err(BoxError::Channel(ChannelError::Peer(_))) if from.via.is_empty() => {}
-            Err(error) => {
-                let (message, why) = no_letters_of(cache, &error);
-                taking.report.report(Record::Warning { message }).await?;
-                failure = Some(why);
-            }
+            Err(error) => failures.push(no_letters_of(cache, &error)),
         }
+    }
+    if asked == 0
+        && !from.follow
+        && let Some(failure) = failures.pop()
+    {
+        return Err(failure);
+    }
+    for failure in failures {
+        let message = failure.to_string();
+        taking.report.report(Record::Warning { message }).await?;
     }
     if from.follow {
         return taking.follow(&mailbox).await;
     }
-    let (count, is_cache) = (taking.count, endpoint.cache().is_some());
-    match failure.filter(|_| asked == 0) {
-        Some(failure) => return Err(failure),
-        None if asked == 0 && count == 0 && !is_cache => return Err(nobody()),
-        None => report.report(Record::Letters { count }).await?,
+    let count = taking.count;
+    if asked == 0 && count == 0 && endpoint.cache().is_none() {
+        return Err(nobody());
     }
+    report.report(Record::Letters { count }).await?;
     if count > 0 {
         tokio::time::sleep(LAST_ACK).await;
     }
@@ -159,16 +164,14 @@ impl Taking<'_> {
     }
 }
 
-fn no_letters_of(cache: &Hashname, error: &BoxError) -> (String, Failure) {
-    let cache = cache.short();
-    let what = format!("no letters from {cache}: {error}");
-    let failure = match error {
+fn no_letters_of(cache: &Hashname, error: &BoxError) -> Failure {
+    let what = format!("no letters from {}: {error}", cache.short());
+    match error {
         BoxError::Channel(ChannelError::Peer(_)) => {
-            Failure::new(Code::Refused, &what).hint("there, run `mesh up --box`")
+            Failure::new(Code::Refused, what).hint("there, run `mesh up --box`")
         }
-        _ => Failure::unreachable(&what).hint("try again: what was not taken is there still"),
-    };
-    (what, failure)
+        _ => Failure::unreachable(what).hint("try again: what was not taken is there still"),
+    }
 }
 
 fn nobody() -> Failure {

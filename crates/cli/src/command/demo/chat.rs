@@ -18,14 +18,13 @@ pub(super) async fn talk(world: &World) -> Outcome<((), Figures)> {
     let (ann, bob) = (world.ann.hashname(), world.bob.hashname());
     let anns = world.ann.chats().lead(&seat(ann, "Ann")?, store());
     let anns = anns.map_err(Failure::failed)?;
-    let (mut to_ann, mut to_bob);
-    to_ann = anns.events();
+    let mut to_ann = anns.events();
     let bobs = world
         .bob
         .chats()
         .join(&seat(bob, "Bob")?, anns.id(), ann, store());
     let bobs = bobs.map_err(Failure::failed)?;
-    to_bob = bobs.events();
+    let mut to_bob = bobs.events();
     let knock = |event: &ChatEvent| matches!(event, ChatEvent::Knock { who, .. } if *who == bob);
     heard(&mut to_ann, knock).await?;
     anns.admit(bob).map_err(Failure::failed)?;
@@ -33,8 +32,8 @@ pub(super) async fn talk(world: &World) -> Outcome<((), Figures)> {
     heard(&mut to_bob, joined).await?;
     let start = Instant::now();
     for line in 0..LINES {
-        say(&anns, format!("line {line}"), &mut to_bob).await?;
-        say(&bobs, format!("I heard line {line}"), &mut to_ann).await?;
+        say(&anns, &format!("line {line}"), &mut to_bob).await?;
+        say(&bobs, &format!("I heard line {line}"), &mut to_ann).await?;
     }
     let messages = 2 * LINES;
     let ms = start.elapsed().as_secs_f64() * 1e3 / f64::from(messages);
@@ -62,8 +61,8 @@ fn store() -> Box<MemoryStore> {
 }
 
 /// Says something, and waits until the other one has it.
-async fn say(speaker: &Conversation, line: String, other: &mut Receiver<ChatEvent>) -> Outcome {
-    let said = speaker.send(line.as_str()).map_err(Failure::failed)?;
+async fn say(speaker: &Conversation, line: &str, other: &mut Receiver<ChatEvent>) -> Outcome {
+    let said = speaker.send(line).map_err(Failure::failed)?;
     let it = |event: &ChatEvent| matches!(event, ChatEvent::Message { id, .. } if *id == said);
     heard(other, it).await
 }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use mesh::Identity;
 use mesh::boxes::{MeshBoxExt as _, SendOptions};
 use mesh::prelude::*;
-use mesh::{Identity, LinkState};
 use tokio::time::timeout;
 
 use super::world::{self, World};
@@ -24,7 +24,8 @@ pub(super) async fn wait(world: &mut World, link: &Link) -> Outcome<((), Figures
         .cache_boxes(Quota::new())
         .map_err(Failure::failed)?;
     world.bob.close().await;
-    gone(link).await?;
+    // The link would notice it by itself, once he has been silent for long enough.
+    link.close();
     let at_router = world.ann.get(&world.router.hashname());
     let at_router = at_router.ok_or_else(|| Failure::failed("ann has no link to the router"))?;
     let (ann, bob) = (world.ann_id.clone(), world.bob_id.clone());
@@ -67,20 +68,6 @@ pub(super) async fn wait(world: &mut World, link: &Link) -> Outcome<((), Figures
             "the router kept {kept} of {LETTERS} letters"
         ))),
     }
-}
-
-/// Until the link says that nobody is there.
-async fn gone(link: &Link) -> Outcome {
-    let mut state = link.watch();
-    let down = async {
-        while state.state() == LinkState::Up && !link.is_closed() {
-            if state.changed().await.is_none() {
-                break;
-            }
-        }
-    };
-    let gone = timeout(PATIENCE, down).await;
-    gone.map_err(|_| Failure::failed("the link does not notice that bob is gone"))
 }
 
 fn mailbox(mesh: &Mesh, identity: Identity) -> Outcome<Mailbox> {
