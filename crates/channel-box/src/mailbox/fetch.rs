@@ -7,6 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use telehash_hashname::Hashname;
 use telehash_runtime::{Channel, IncomingChannel, Link, Open, Packet};
@@ -30,11 +31,20 @@ pub(crate) struct AtIt {
 }
 
 impl Post {
-    /// Fetches the boxes that a cache names, unless somebody is at it already.
+    /// Fetches the boxes that a cache names, unless somebody is at it already, or the application does
+    /// not take letters any more.
     pub(crate) async fn fetch_told(
         self: &Arc<Self>,
         incoming: IncomingChannel,
     ) -> Result<(), BoxError> {
+        let gone = pin!(self.queue.closed());
+        match select(pin!(self.fetch_named(incoming)), gone).await {
+            Either::Left((fetched, _)) => fetched,
+            Either::Right(_) => Ok(()),
+        }
+    }
+
+    async fn fetch_named(self: &Arc<Self>, incoming: IncomingChannel) -> Result<(), BoxError> {
         let (cache, link) = (incoming.peer(), incoming.link());
         let mut names: Vec<BoxId> = wire::read_boxes(incoming.body()).collect();
         let mut ended = incoming.is_ended();

@@ -13,7 +13,7 @@ use crate::id::BoxId;
 /// Where messages for us arrive, from senders and caches.
 pub(crate) struct Post {
     sealer: Arc<Sealer>,
-    queue: mpsc::Sender<Arrived>,
+    pub(super) queue: mpsc::Sender<Arrived>,
     memory: Arc<Memory>,
     /// By cache, the boxes that are to be fetched from there. Somebody is at it if there is an entry.
     pub(super) fetching: Mutex<HashMap<Hashname, BTreeSet<BoxId>>>,
