@@ -137,7 +137,7 @@ fn read(text: &[u8]) -> io::Result<(Seen, usize)> {
         .ok_or_else(|| damaged(1))?;
     let lines = str::from_utf8(whole).map_err(|_| damaged(1))?;
     let mut notes = 0;
-    for (number, line) in lines.lines().enumerate() {
+    for (number, line) in lines.split('\n').enumerate() {
         match (number, note(line)) {
             (0, _) if line == HEADER => {}
             (1.., Some(note)) => {
