@@ -1,5 +1,8 @@
 //! What can go wrong, by whose fault it is.
 
+use std::io;
+use std::path::PathBuf;
+
 use telehash_runtime::{ChannelError, OpenError, SendError};
 use thiserror::Error;
 
@@ -18,6 +21,14 @@ pub enum BoxError {
     /// The system has no randomness. Local.
     #[error("the system has no randomness: {0}")]
     Randomness(String),
+    /// The file in which the mailbox is to remember what it took cannot be used. Local.
+    #[error("the file of the letters that were taken, {}, cannot be used: {error}", .file.display())]
+    Memory {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The letter cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),

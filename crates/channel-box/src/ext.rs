@@ -8,7 +8,7 @@ use telehash_runtime::{Link, LinkState, Mesh};
 use crate::cache::{BoxCache, Cache, Quota};
 use crate::error::BoxError;
 use crate::handler::BoxHandler;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, MailboxOptions};
 
 /// Adds boxes to [`Mesh`].
 pub trait MeshBoxExt {
@@ -19,6 +19,16 @@ pub trait MeshBoxExt {
     /// The identity is another one, the program handles these channels by itself, or there is no
     /// randomness.
     fn mailbox(&self, identity: Identity) -> Result<Mailbox, BoxError>;
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`mailbox`](Self::mailbox), or the file that is to remember what was taken cannot be used.
+    fn mailbox_with(
+        &self,
+        identity: Identity,
+        options: &MailboxOptions,
+    ) -> Result<Mailbox, BoxError>;
 
     /// Keeps letters of everybody who may link to us for everybody else, in memory, and hands them to
     /// whom they are for; in place of an earlier cache, whose letters are lost.
@@ -32,7 +42,15 @@ pub trait MeshBoxExt {
 
 impl MeshBoxExt for Mesh {
     fn mailbox(&self, identity: Identity) -> Result<Mailbox, BoxError> {
-        Mailbox::open(self, identity)
+        self.mailbox_with(identity, &MailboxOptions::new())
+    }
+
+    fn mailbox_with(
+        &self,
+        identity: Identity,
+        options: &MailboxOptions,
+    ) -> Result<Mailbox, BoxError> {
+        Mailbox::open(self, identity, options)
     }
 
     fn cache_boxes(&self, quota: Quota) -> Result<BoxCache, BoxError> {

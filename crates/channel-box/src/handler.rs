@@ -1,6 +1,6 @@
 //! What becomes of the channels that peers open.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use telehash_hashname::Hashname;
@@ -12,9 +12,12 @@ use crate::cache::Cache;
 use crate::error::BoxError;
 use crate::id::MessageId;
 use crate::limits::{MAX_INBOXES_PER_PEER, MAX_OUTBOXES_PER_PEER};
-use crate::mailbox::Post;
+use crate::mailbox::{Fate, Post};
 use crate::pieces::Pieces;
 use crate::wire::{self, Ask, BOXES, INBOX, OUTBOX};
+
+/// Why an `outbox` is refused if there is nobody to put letters.
+const NO_BOXES: &str = "no boxes here";
 
 /// Takes the channels of all three types of one mesh.
 #[derive(Clone)]
@@ -49,12 +52,27 @@ impl BoxHandler {
         Ok(handler)
     }
 
+    /// From now on letters to us go there, and so do those that our own cache has kept for us.
     pub(crate) fn deliver_to(&self, post: Arc<Post>) {
-        set(&self.0.post, post);
+        set(&self.0.post, Some(post.clone()));
+        if let Some(cache) = get(&self.0.cache) {
+            cache.hand_over(self.0.hashname, &post);
+        }
+    }
+
+    /// Letters to us go there no longer.
+    pub(crate) fn retire(&self, post: &Weak<Post>) {
+        let mut role = self.0.post.write().unwrap_or_else(PoisonError::into_inner);
+        if role
+            .as_ref()
+            .is_some_and(|now| Arc::downgrade(now).ptr_eq(post))
+        {
+            *role = None;
+        }
     }
 
     pub(crate) fn keep_in(&self, cache: Arc<Cache>) {
-        set(&self.0.cache, cache);
+        set(&self.0.cache, Some(cache));
     }
 }
 
@@ -83,7 +101,7 @@ impl Roles {
             (Some(post), _) => Outbox::Post { from, post },
             (None, Some(cache)) => Outbox::Cache { from, to, cache },
             (None, None) => {
-                incoming.refuse("no boxes here");
+                incoming.refuse(NO_BOXES);
                 return Ok(());
             }
         };
@@ -112,13 +130,26 @@ impl Roles {
         cache.serve((peer, name), incoming.accept()?).await
     }
 
-    /// A cache has messages for us.
+    /// A cache has messages for us; or, reliably, a recipient asks what we have for it.
     async fn boxes(&self, incoming: IncomingChannel) -> Result<(), BoxError> {
-        let Some(post) = get(&self.post).filter(|_| !incoming.is_reliable()) else {
-            incoming.refuse("bad request");
+        if !incoming.is_reliable() {
+            return match get(&self.post) {
+                Some(post) => post.fetch_told(incoming).await,
+                None => {
+                    incoming.refuse("bad request");
+                    Ok(())
+                }
+            };
+        }
+        let Some(cache) = get(&self.cache) else {
+            incoming.refuse(NO_BOXES);
             return Ok(());
         };
-        post.fetch_all(incoming).await
+        let Some(_place) = self.inboxes.take(incoming.peer(), MAX_INBOXES_PER_PEER) else {
+            incoming.refuse("busy");
+            return Ok(());
+        };
+        cache.list(incoming).await
     }
 }
 
@@ -154,7 +185,10 @@ impl Outbox {
                 return Ok(());
             };
             if let Some(message) = message.filter(|message| !message.is_empty()) {
-                self.deliver(message, &ask).await;
+                if !self.deliver(message, &ask).await {
+                    channel.fail(NO_BOXES);
+                    return Ok(());
+                }
             }
             if packet.end {
                 break;
@@ -164,12 +198,14 @@ impl Outbox {
         Ok(channel.end()?)
     }
 
-    async fn deliver(&self, message: Bytes, ask: &Ask) {
+    /// Whether it is somewhere now. Of a cache nobody learns whether it had room.
+    async fn deliver(&self, message: Bytes, ask: &Ask) -> bool {
         match self {
-            Self::Post { from, post } => {
-                post.take_from(from, &message).await;
+            Self::Post { from, post } => post.take_from(from, &message).await != Fate::Left,
+            Self::Cache { from, to, cache } => {
+                cache.keep((*from, *to), message, ask.keep);
+                true
             }
-            Self::Cache { from, to, cache } => cache.keep((*from, *to), message, ask.keep),
         }
     }
 
@@ -190,6 +226,6 @@ fn get<T>(role: &RwLock<Option<Arc<T>>>) -> Option<Arc<T>> {
     role.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn set<T>(role: &RwLock<Option<Arc<T>>>, to: Arc<T>) {
-    *role.write().unwrap_or_else(PoisonError::into_inner) = Some(to);
+fn set<T>(role: &RwLock<Option<Arc<T>>>, to: Option<Arc<T>>) {
+    *role.write().unwrap_or_else(PoisonError::into_inner) = to;
 }

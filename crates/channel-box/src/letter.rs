@@ -11,6 +11,7 @@ use telehash_hashname::{Hashname, KeySet, base32};
 use telehash_lob::Lob;
 use thiserror::Error;
 
+use crate::id::{BoxId, MessageId};
 use crate::limits::MAX_MESSAGE;
 
 /// A message that came, from whom it says.
@@ -21,6 +22,8 @@ pub struct Letter {
     pub from: Hashname,
     /// The sender's keys, as far as the message has them: enough to answer.
     pub keys: KeySet,
+    /// Its name, the same whichever way it came.
+    pub id: MessageId,
     /// When the sender says that it sent it, in milliseconds since 1970.
     pub at: u64,
     /// What it says.
@@ -79,9 +82,11 @@ pub(crate) fn open(
     let keys = KeySet::from_attached(message.csid(), keys, &key).ok()?;
     let at = head.get("at")?.as_u64()?;
     message.verify(to, &keys, rng).ok()?;
+    let from = keys.hashname()?;
     Some(Letter {
-        from: keys.hashname()?,
+        from,
         keys,
+        id: MessageId::new(&BoxId::new(&from, &to.hashname()), packet),
         at,
         body: Bytes::copy_from_slice(inner.body()),
     })

@@ -56,6 +56,7 @@ mod handler;
 mod id;
 mod letter;
 pub mod limits;
+mod log;
 mod mailbox;
 mod outgoing;
 mod pieces;
@@ -68,6 +69,6 @@ pub use self::{
     ext::MeshBoxExt,
     id::{BoxId, IdError, MessageId},
     letter::{Letter, SealError},
-    mailbox::{Mailbox, SendOptions, Sent},
+    mailbox::{Arrived, Mailbox, MailboxOptions, SendOptions, Sent},
     wire::{BOXES, INBOX, OUTBOX},
 };

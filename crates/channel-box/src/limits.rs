@@ -28,6 +28,9 @@ pub const QUEUE_CAPACITY: usize = 64;
 /// when its link comes up again.
 pub const MAX_BOXES: usize = 4096;
 
+/// Boxes that are fetched from one cache at once; further ones wait.
+pub const MAX_FETCHES: usize = 8;
+
 /// Messages in one box that are not in order: changed, or of somebody else. With one more the box is
 /// emptied, with whatever else is in it.
 pub const MAX_FORGED: usize = 64;

@@ -7,6 +7,20 @@ use telehash_hashname::Hashname;
 use crate::id::MessageId;
 use crate::limits::{MAX_AHEAD, MAX_REMEMBERED, MAX_SENDERS};
 
+/// Which message: of whom, when it says that it was sent, and its name.
+pub(crate) type Message = (Hashname, u64, MessageId);
+
+/// One thing that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// This message was taken.
+    Taken(Message),
+    /// What this sender sent by then is refused.
+    Floor(Hashname, u64),
+    /// What those sent by then of whom nothing is remembered is refused.
+    Others(u64),
+}
+
 /// Messages that were taken. What is forgotten leaves a floor: what is at or below it might have been
 /// taken, and is refused.
 #[derive(Debug, Default)]
@@ -30,17 +44,23 @@ struct Sender {
 }
 
 impl Seen {
-    /// Whether this message of `from` is to be taken, which from then on it was. `at` is when it says
+    /// Whether this message of `from` may be taken: it was not, and is not refused. `at` is when it says
     /// that it was sent, in milliseconds since 1970, as `now` is.
-    pub(crate) fn take(&mut self, from: Hashname, at: u64, id: MessageId, now: u64) -> bool {
+    pub(crate) fn is_new(&self, (from, at, id): Message, now: u64) -> bool {
         if at > now.saturating_add(MAX_AHEAD.as_millis() as u64) {
             return false;
         }
         let known = self.senders.get(&from);
         let floor = known.map_or(self.floor, |sender| sender.floor);
         let taken = known.is_some_and(|sender| sender.taken.contains(&(at, id)));
-        if taken || floor.is_some_and(|floor| at <= floor) {
-            return false;
+        !taken && floor.is_none_or(|floor| at > floor)
+    }
+
+    /// This message was taken.
+    pub(crate) fn take(&mut self, (from, at, id): Message) {
+        let known = self.senders.get(&from);
+        if known.is_some_and(|sender| sender.taken.contains(&(at, id))) {
+            return;
         }
         if known.is_none() {
             self.make_room_for_a_sender();
@@ -49,7 +69,37 @@ impl Seen {
         while self.remembered > MAX_REMEMBERED {
             self.forget_one();
         }
-        true
+    }
+
+    /// All that is remembered, so that it can be remembered again.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = Note> + '_ {
+        let senders = self.senders.iter().flat_map(|(from, sender)| {
+            let from = *from;
+            let floor = sender.floor.map(|floor| Note::Floor(from, floor));
+            let taken = sender.taken.iter();
+            let taken = taken.map(move |(at, id)| Note::Taken((from, *at, *id)));
+            taken.chain(floor)
+        });
+        // A sender's floor starts as that of all others.
+        senders.chain(self.floor.map(Note::Others))
+    }
+
+    /// Remembers it again.
+    pub(crate) fn note(&mut self, note: Note) {
+        match note {
+            Note::Taken(message) => self.take(message),
+            Note::Others(floor) => self.floor = self.floor.max(Some(floor)),
+            Note::Floor(from, floor) => {
+                if let Some(sender) = self.senders.get_mut(&from) {
+                    sender.floor = sender.floor.max(Some(floor));
+                }
+            }
+        }
+    }
+
+    /// How many notes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.remembered + self.senders.len() + 1
     }
 
     fn remember(&mut self, from: Hashname, at: u64, id: MessageId) {
@@ -114,36 +164,48 @@ mod tests {
 
     const NOW: u64 = 1 << 40;
 
+    impl Seen {
+        /// Takes it if that is right.
+        fn takes(&mut self, from: Hashname, at: u64, id: MessageId, now: u64) -> bool {
+            let message = (from, at, id);
+            let new = self.is_new(message, now);
+            if new {
+                self.take(message);
+            }
+            new
+        }
+    }
+
     #[test]
     fn a_message_is_new_once() {
         let mut seen = Seen::default();
-        assert!(seen.take(sender(1), 5, id(1), NOW));
-        assert!(!seen.take(sender(1), 5, id(1), NOW));
+        assert!(seen.takes(sender(1), 5, id(1), NOW));
+        assert!(!seen.takes(sender(1), 5, id(1), NOW));
         // Others are others, whenever they were sent.
-        assert!(seen.take(sender(1), 5, id(2), NOW));
-        assert!(seen.take(sender(1), 3, id(3), NOW));
-        assert!(seen.take(sender(2), 5, id(1), NOW));
+        assert!(seen.takes(sender(1), 5, id(2), NOW));
+        assert!(seen.takes(sender(1), 3, id(3), NOW));
+        assert!(seen.takes(sender(2), 5, id(1), NOW));
     }
 
     #[test]
     fn at_the_limit_whoever_sent_most_pays_and_nothing_comes_twice() {
         let mut seen = Seen::default();
         let (loud, quiet) = (sender(1), sender(2));
-        assert!(seen.take(quiet, 1, id(0), NOW));
+        assert!(seen.takes(quiet, 1, id(0), NOW));
         let many = MAX_REMEMBERED as u64 + 10;
         for number in 1..=many {
-            assert!(seen.take(loud, number, id(number), NOW));
+            assert!(seen.takes(loud, number, id(number), NOW));
         }
         assert_eq!(seen.remembered, MAX_REMEMBERED);
         for number in [1, 11, 12, many] {
-            assert!(!seen.take(loud, number, id(number), NOW));
+            assert!(!seen.takes(loud, number, id(number), NOW));
         }
         // What was forgotten is taken for a replay, even if it is none.
-        assert!(!seen.take(loud, 11, id(many + 1), NOW));
-        assert!(seen.take(loud, 12, id(many + 1), NOW));
+        assert!(!seen.takes(loud, 11, id(many + 1), NOW));
+        assert!(seen.takes(loud, 12, id(many + 1), NOW));
         // The quiet one lost nothing.
-        assert!(!seen.take(quiet, 1, id(0), NOW));
-        assert!(seen.take(quiet, 0, id(1), NOW));
+        assert!(!seen.takes(quiet, 1, id(0), NOW));
+        assert!(seen.takes(quiet, 0, id(1), NOW));
     }
 
     #[test]
@@ -151,21 +213,54 @@ mod tests {
         let mut seen = Seen::default();
         for number in 0..MAX_SENDERS as u64 {
             let at = 100 + number;
-            assert!(seen.take(sender(number), at, id(0), NOW));
+            assert!(seen.takes(sender(number), at, id(0), NOW));
         }
-        assert!(seen.take(sender(9999), 200, id(0), NOW));
+        assert!(seen.takes(sender(9999), 200, id(0), NOW));
         assert_eq!(seen.senders.len(), MAX_SENDERS);
         // The first was forgotten: what it sent by then is refused, and so is a replay.
-        assert!(!seen.take(sender(0), 100, id(0), NOW));
-        assert!(!seen.take(sender(1), 101, id(0), NOW));
-        assert!(seen.take(sender(1), 99, id(9), NOW));
+        assert!(!seen.takes(sender(0), 100, id(0), NOW));
+        assert!(!seen.takes(sender(1), 101, id(0), NOW));
+        assert!(seen.takes(sender(1), 99, id(9), NOW));
     }
 
     #[test]
     fn a_message_of_tomorrow_is_refused() {
         let mut seen = Seen::default();
         let ahead = NOW + MAX_AHEAD.as_millis() as u64;
-        assert!(seen.take(sender(1), ahead, id(1), NOW));
-        assert!(!seen.take(sender(1), ahead + 1, id(2), NOW));
+        assert!(seen.takes(sender(1), ahead, id(1), NOW));
+        assert!(!seen.takes(sender(1), ahead + 1, id(2), NOW));
+    }
+
+    #[test]
+    fn what_is_noted_and_remembered_again_refuses_the_same() {
+        let mut seen = Seen::default();
+        for number in 0..MAX_SENDERS as u64 + 2 {
+            assert!(seen.takes(sender(number), 100 + number, id(0), NOW));
+        }
+        // The last one has more than there is room for.
+        let loud = sender(MAX_SENDERS as u64 + 1);
+        for number in 0..MAX_REMEMBERED as u64 {
+            assert!(seen.takes(loud, 100_000 + number, id(number), NOW));
+        }
+        let mut again = Seen::default();
+        seen.notes().for_each(|note| again.note(note));
+        assert!(seen.notes().count() <= seen.len());
+        let asked = [
+            (sender(0), 100, id(0)),
+            (sender(0), 101, id(9)),
+            (sender(0), 102, id(9)),
+            (sender(5), 105, id(0)),
+            (sender(5), 101, id(9)),
+            (sender(5), 50, id(9)),
+            (sender(9999), 101, id(9)),
+            (loud, 100_000, id(0)),
+            (loud, 100_000, id(9)),
+            (loud, 100_000 + MAX_SENDERS as u64, id(9_999_999)),
+            (loud, 200_000, id(9)),
+        ];
+        for message in asked {
+            let (before, after) = (seen.is_new(message, NOW), again.is_new(message, NOW));
+            assert_eq!(before, after, "{message:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line, as people type it.
 
+mod boxes;
 mod files;
 mod forward;
 mod web;
@@ -11,6 +12,7 @@ use mesh::sock::{AllowRule, BindRule};
 use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::boxes::{BoxCommand, BoxGet, BoxPut, Caching, Letters};
 pub(crate) use self::files::{Recv, RecvInto, SendFiles};
 pub(crate) use self::forward::Forward;
 pub(crate) use self::web::{Get, Proxy, Serve, Site};
@@ -91,6 +93,7 @@ pub(crate) enum Command {
         mesh up --router --accept all  # help others to reach each other\n  \
         mesh up --allow-connect localhost:6379  # whoever is linked reaches our Redis\n  \
         mesh up --recv inbox  # whoever is linked may send files into that folder\n  \
+        mesh up --box --box-quota 16M  # keep letters for whoever is not there\n  \
         mesh up --portmap  # be reached from outside, through the NAT at home")]
     Up(Up),
     /// Show the running endpoint: links, paths, round trips, loss
@@ -147,6 +150,13 @@ pub(crate) enum Command {
         mesh recv --dir inbox --max-file 100M --quota 10G\n  \
         mesh up --recv inbox  # as long as the endpoint runs")]
     Recv(Recv),
+    /// Leave letters for whoever is not there, and get our own
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mesh box put bob --via home < letter.txt\n  mesh box get --via home\n  \
+                      mesh up --box --accept known  # at home: be such a cache"
+    )]
+    Box(BoxCommand),
     /// Publish a folder or a local web server, for those who may link to us
     #[command(after_help = "Examples:\n  \
         mesh serve ./site --accept known  # prints an invite for whoever is to see it\n  \
@@ -192,7 +202,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Bytes to stream (1M = 1048576)
+    /// Bytes to stream, and of the largest file (1M = 1048576)
     #[arg(long, default_value = "64M", value_parser = parse_size)]
     pub(crate) bytes: u64,
 }
@@ -262,6 +272,8 @@ pub(crate) struct Up {
     /// With --recv: refuse files that are larger than this
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "recv")]
     pub(crate) max_file: Option<u64>,
+    #[command(flatten)]
+    pub(crate) caching: Caching,
     /// Announce this endpoint on the local networks: everyone there learns its hashname and keys
     #[arg(long)]
     pub(crate) discover: bool,

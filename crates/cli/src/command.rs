@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod bench;
+pub(crate) mod boxes;
 mod completions;
 mod demo;
 pub(crate) mod discover;
@@ -71,6 +72,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             work(global, Request::Send(options), report).await
         }
         Command::Recv(options) => recv::run(global, options, report).await,
+        Command::Box(command) => boxes::run(global, command, report).await,
         Command::Serve(options) => serve::run(global, options, report).await,
         Command::Proxy(options) => proxy::run(global, options, report).await,
         Command::Get(options) => get::run(global, &options).await,

@@ -1,7 +1,8 @@
 //! The control socket: how a command works on the endpoint that `mesh up` runs with the same state directory.
 //!
 //! `control.sock` in the state directory, which only its owner may open. The client sends one line, a [`Request`](crate::operation::Request), and
-//! gets lines, each an [`Answer`]: records as they come, and at last `done` or `failed`. A pipe goes on differently
+//! gets lines, each an [`Answer`]: records as they come, and at last `done` or `failed`. For a letter it sends one byte,
+//! [`CONFIRMED`], once it has printed it, and the endpoint waits for that. A pipe goes on differently
 //! after the line `stream`: both ways in frames (see [`frames`]), and when both directions have ended, or one failed,
 //! the last lines.
 
@@ -18,6 +19,9 @@ pub(crate) use self::client::Client;
 pub(crate) use self::server::Server;
 use crate::failure::Failure;
 use crate::record::Record;
+
+/// The client has printed the last record.
+const CONFIRMED: u8 = b'\n';
 
 /// What the endpoint says.
 #[derive(Clone, Debug, Serialize, Deserialize)]

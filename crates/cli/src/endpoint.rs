@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use mesh::boxes::{BoxCache, Mailbox, MailboxOptions};
 use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
 use mesh::transport::ip::Listen;
@@ -68,6 +69,11 @@ pub(crate) struct Endpoint {
     pub(crate) serving: tokio::sync::Mutex<()>,
     /// Held by what receives files: one folder an endpoint.
     pub(crate) receiving: tokio::sync::Mutex<()>,
+    /// Held by what takes letters.
+    pub(crate) letters: tokio::sync::Mutex<()>,
+    /// What keeps letters of others.
+    cache: OnceLock<BoxCache>,
+    place: Place,
     /// Nobody else uses the identity file.
     _identity: Option<File>,
 }
@@ -133,6 +139,9 @@ impl Endpoint {
             streams,
             serving: tokio::sync::Mutex::default(),
             receiving: tokio::sync::Mutex::default(),
+            letters: tokio::sync::Mutex::default(),
+            cache: OnceLock::new(),
+            place: place.clone(),
             _identity: lock,
         })
     }
@@ -165,6 +174,36 @@ impl Endpoint {
             qr: drawn.map(command::qr).transpose()?,
             invite,
         })
+    }
+
+    /// A mailbox of this endpoint. What it takes is remembered in the state directory, if there is one.
+    pub(crate) fn mailbox(&self, options: MailboxOptions) -> Outcome<Mailbox> {
+        let (identity, options) = match &self.place {
+            Place::State(directory) => {
+                let options = options.remember_in(directory.join("letters"));
+                (directory.join("id.json"), options)
+            }
+            Place::File { path, .. } => (path.clone(), options),
+        };
+        let identity = identity_in(&identity)?;
+        let mailbox = self.mesh.mailbox_with(identity, &options);
+        mailbox.map_err(|error| {
+            Failure::failed(error)
+                .hint("move that file away, and letters of the past may come once more")
+        })
+    }
+
+    /// Keeps letters of others from now on.
+    pub(crate) fn keep_letters(&self, quota: Quota) -> Outcome {
+        let cache = self.mesh.cache_boxes(quota).map_err(Failure::failed)?;
+        // There is one place where this is done.
+        let _ = self.cache.set(cache);
+        Ok(())
+    }
+
+    /// What keeps letters of others, if anything does.
+    pub(crate) fn cache(&self) -> Option<&BoxCache> {
+        self.cache.get()
     }
 
     /// Works with it, and closes it in order, also if the program is told to end.
@@ -257,15 +296,17 @@ fn open_identity(path: &Path, announce: bool) -> Outcome<(Identity, File)> {
             ));
         }
     }
+    Ok((identity_in(path)?, lock(path)?))
+}
+
+fn identity_in(path: &Path) -> Outcome<Identity> {
     let json = read_identity(path)?;
-    let sets = CipherSets::default();
-    let identity = Identity::from_json(&sets, &json).map_err(|error| {
+    Identity::from_json(&CipherSets::default(), &json).map_err(|error| {
         Failure::failed(format_args!(
             "the identity file {} cannot be used: {error}",
             path.display()
         ))
-    })?;
-    Ok((identity, lock(path)?))
+    })
 }
 
 /// Makes an identity file, with keys of these cipher sets or of all.

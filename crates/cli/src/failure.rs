@@ -92,7 +92,10 @@ impl fmt::Display for Failure {
 
 /// A text that does nothing to a terminal but show: peers have a say in many.
 pub(crate) fn printable(text: &str) -> String {
-    text.replace(|char: char| char.is_control() && char != '\n', "\u{fffd}")
+    text.replace(
+        |char: char| char.is_control() && !['\n', '\t'].contains(&char),
+        "\u{fffd}",
+    )
 }
 
 impl std::error::Error for Failure {}

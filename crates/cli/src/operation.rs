@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args;
 use crate::command::{
-    bench, discover, invite, link, links, netcheck, ping, proxy, recv, send, serve, status,
+    bench, boxes, discover, invite, link, links, netcheck, ping, proxy, recv, send, serve, status,
 };
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
@@ -31,6 +31,8 @@ pub(crate) enum Request {
     Pipe(args::PipeEnd),
     Send(args::SendFiles),
     Recv(args::RecvInto),
+    BoxPut(args::BoxPut),
+    BoxGet(args::Letters),
     Serve(args::Site),
     Proxy(args::Proxy),
     Forward(args::Forward),
@@ -55,6 +57,8 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Bench(options) => bench::perform(endpoint, &options, report).await,
         Request::Send(options) => send::perform(endpoint, &options, report).await,
         Request::Recv(into) => recv::perform(endpoint, &into, report).await,
+        Request::BoxPut(options) => boxes::put::perform(endpoint, &options, report).await,
+        Request::BoxGet(from) => boxes::get::perform(endpoint, &from, report).await,
         Request::Serve(site) => serve::perform(endpoint, &site, report).await,
         Request::Proxy(options) => proxy::perform(endpoint, &options, report).await,
         Request::Forward(options) => forward::perform(endpoint, &options, report).await,

@@ -1,6 +1,7 @@
 //! What commands report: JSON lines for programs, sentences for people.
 
 mod invites;
+mod letters;
 mod links;
 mod netcheck;
 mod ports;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use self::invites::InviteRecord;
+pub(crate) use self::letters::LetterRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
 pub(crate) use self::netcheck::{GatewayRecord, NetcheckRecord, SeenRecord, SocketRecord};
 pub(crate) use self::ports::PortMappingRecord;
@@ -112,6 +114,21 @@ pub(crate) enum Record {
     LeftOut { name: String, reason: String },
     /// Files are received into this folder.
     Receiving { dir: String },
+    /// A letter that came.
+    Letter(LetterRecord),
+    /// So many letters came.
+    Letters { count: u64 },
+    /// A letter was left: with whom it is for, or at these caches.
+    LetterSent {
+        hashname: String,
+        id: String,
+        bytes: u64,
+        direct: bool,
+        caches: Vec<String>,
+        seconds: f64,
+    },
+    /// Letters that are kept for others, and what they take of the quota.
+    Keeping { letters: usize, bytes: usize },
     /// A site is served, and this is its address in browsers.
     Serving { what: String, url: String },
     /// Browsers are served here.
@@ -165,6 +182,14 @@ pub(crate) enum Record {
     },
     /// What a URI says.
     Uri(UriRecord),
+}
+
+impl Record {
+    /// Whether a client of the control socket says when it has printed it: until then it is nowhere else than where it came
+    /// from.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Letter(_))
+    }
 }
 
 /// The figures that `ping` ends with. Times are in milliseconds.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::failure::{Failure, Outcome, printable};
 use crate::record::Record;
@@ -21,7 +22,11 @@ pub(crate) enum Report {
     /// To whoever started this program.
     Print(Printer),
     /// To a client of the control socket.
-    Send(mpsc::Sender<Record>),
+    Send {
+        client: mpsc::Sender<Record>,
+        /// It printed what it was to confirm.
+        confirmed: mpsc::Receiver<()>,
+    },
 }
 
 /// Prints records.
@@ -52,10 +57,12 @@ impl Report {
         })
     }
 
-    /// For a client of the control socket, to which somebody sends what comes out at the other end.
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Record>) {
-        let (sender, records) = mpsc::channel(RECORD_CAPACITY);
-        (Self::Send(sender), records)
+    /// For a client of the control socket, to which somebody sends what comes out at the other end, and whose
+    /// confirmations go in there.
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Record>, mpsc::Sender<()>) {
+        let (client, records) = mpsc::channel(RECORD_CAPACITY);
+        let (confirm, confirmed) = mpsc::channel(1);
+        (Self::Send { client, confirmed }, records, confirm)
     }
 
     /// Passes one on.
@@ -67,12 +74,33 @@ impl Report {
             Self::Print(printer) => printer
                 .print(&record)
                 .map_err(|error| Failure::output(&error)),
-            Self::Send(client) => {
+            Self::Send { client, .. } => {
                 let sent = client.send_timeout(record, SLOW_CLIENT).await;
-                sent.map_err(|_| Failure::failed("the client of the control socket went away"))
+                sent.map_err(|_| gone())
             }
         }
     }
+
+    /// Passes on one that [is to be confirmed](Record::is_confirmed), and completes once whoever started the command
+    /// has it.
+    ///
+    /// # Errors
+    /// It may not have arrived.
+    pub(crate) async fn deliver(&mut self, record: Record) -> Outcome {
+        debug_assert!(record.is_confirmed());
+        self.report(record).await?;
+        match self {
+            Self::Print(_) => Ok(()),
+            Self::Send { confirmed, .. } => {
+                let confirmed = timeout(SLOW_CLIENT, confirmed.recv()).await;
+                confirmed.ok().flatten().ok_or_else(gone)
+            }
+        }
+    }
+}
+
+fn gone() -> Failure {
+    Failure::failed("the client of the control socket went away")
 }
 
 impl Printer {
@@ -132,7 +160,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_command_waits_for_a_slow_client_but_not_for_ever() {
-        let (mut report, mut records) = Report::channel();
+        let (mut report, mut records, _) = Report::channel();
         let record = || Record::PingLost { seq: 1 };
         for _ in 0..RECORD_CAPACITY {
             report.report(record()).await.unwrap();
@@ -140,5 +168,18 @@ mod tests {
         let (one_more, _) = tokio::join!(report.report(record()), records.recv());
         one_more.unwrap();
         report.report(record()).await.unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_to_be_confirmed_is_delivered_once_it_was() {
+        let (mut report, mut records, confirm) = Report::channel();
+        let letter = || Record::Letter(crate::record::LetterRecord::default());
+        let client = async {
+            records.recv().await.unwrap();
+            confirm.send(()).await.unwrap();
+        };
+        let (delivered, ()) = tokio::join!(report.deliver(letter()), client);
+        delivered.unwrap();
+        report.deliver(letter()).await.unwrap_err();
     }
 }

@@ -15,7 +15,8 @@ const MAX_TARGET_FILE: u64 = 64 * 1024;
 /// Replaces `@file` by what the file holds, since a running endpoint has another working directory, and checks that the
 /// text can be a target at all.
 ///
-/// The first line of `mesh up --json` or of `mesh discover --json` will do as well, as the link JSON in it.
+/// The first line of `mesh up --json`, `mesh discover --json` or `mesh box get --json` will do as well, as the link JSON
+/// in it.
 pub(crate) fn expand(text: &str) -> Outcome<String> {
     let Some(file) = text.strip_prefix('@') else {
         parse(text)?;
@@ -64,11 +65,11 @@ fn read(file: &str) -> std::io::Result<String> {
     }
 }
 
-/// The link JSON in what `mesh up --json` or `mesh discover --json` prints first.
+/// The link JSON in what `mesh up --json`, `mesh discover --json` or `mesh box get --json` prints first.
 fn first_line(contents: &str) -> Option<String> {
     let line: Value = serde_json::from_str(contents.lines().next()?).ok()?;
     let event = line.get("event")?.as_str()?;
-    matches!(event, "ready" | "discover").then(|| line["link"].to_string())
+    matches!(event, "ready" | "discover" | "letter").then(|| line["link"].to_string())
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_file_stands_for_the_link_in_it() {
         assert_eq!(expanded(&format!("{LINK}\n")).unwrap(), LINK);
-        for event in ["ready", "discover"] {
+        for event in ["ready", "discover", "letter"] {
             let lines =
                 format!("{{\"event\":\"{event}\",\"link\":{LINK}}}\n{{\"event\":\"link\"}}\n");
             assert_eq!(expanded(&lines).unwrap(), LINK);

@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 28] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -19,6 +19,9 @@ const COMMANDS: [&[&str]; 25] = [
     &["pipe"],
     &["send"],
     &["recv"],
+    &["box"],
+    &["box", "put"],
+    &["box", "get"],
     &["serve"],
     &["proxy"],
     &["get"],

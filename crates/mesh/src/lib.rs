@@ -53,6 +53,8 @@
 //! | `portmap` | yes | port mapping at the gateway, for those who ask for it |
 //! | `block` | yes | the block channel: large blocks that may be lost, each as a whole |
 //! | `box` | yes | the box channels: letters for whoever is not there, and caches that keep them |
+//! | `chat` | yes | the chat channel: rooms of people, for two or for many |
+//! | `chat-disk` | no | a store on disk for them |
 //! | `sock` | yes | the sock channel: TCP and UDP tunnels, and what peers may reach through us |
 //! | `stream` | yes | the stream channel |
 //! | `thtp-proxy` | no | HTTP proxies: to a local web server, and for browsers |
@@ -76,6 +78,8 @@ pub use mapping::BuilderPortMappingExt;
 pub use telehash_channel_block as block;
 #[cfg(feature = "box")]
 pub use telehash_channel_box as boxes;
+#[cfg(feature = "chat")]
+pub use telehash_channel_chat as chat;
 #[cfg(feature = "files")]
 pub use telehash_channel_files as files;
 #[cfg(feature = "sock")]
@@ -146,6 +150,10 @@ pub mod prelude {
     };
     #[cfg(feature = "box")]
     pub use telehash_channel_box::{Mailbox, MeshBoxExt as _, Quota, SendOptions};
+    #[cfg(feature = "chat")]
+    pub use telehash_channel_chat::{
+        ChatEvent, Conversation, MemoryStore, MeshChatExt as _, NewSeat,
+    };
     #[cfg(feature = "files")]
     pub use telehash_channel_files::{
         BuilderFilesExt as _, IncomingFiles, LinkFilesExt as _, MeshFilesExt as _,

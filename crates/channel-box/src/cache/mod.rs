@@ -14,16 +14,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use telehash_hashname::Hashname;
-use telehash_runtime::{Channel, Packet};
+use telehash_runtime::{Channel, IncomingChannel, Packet};
 use tokio::time::{Instant, sleep};
 
 pub use self::quota::Quota;
 pub(crate) use self::store::{Kept, Store};
 use self::tell::Here;
 use crate::error::BoxError;
-use crate::id::BoxId;
+use crate::id::{BoxId, MessageId};
+use crate::mailbox::{Fate, Post};
 use crate::outgoing::packets;
-use crate::wire::Ask;
+use crate::wire::{self, Ask, BOXES_IN_PACKET};
 
 /// How often messages that nobody asks for are looked at, whether they have expired.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -146,6 +147,41 @@ impl Cache {
             self.tell(&key.0, [key.1]);
         }
         Ok(())
+    }
+
+    /// Hands what is kept for ourselves to our own mailbox.
+    pub(crate) fn hand_over(self: &Arc<Self>, us: Hashname, post: &Arc<Post>) {
+        let boxes = self.store().boxes_of(&us);
+        if boxes.is_empty() {
+            return;
+        }
+        // From now on the mailbox is not idle.
+        let Some(at_it) = post.begin(us, &boxes) else {
+            return;
+        };
+        let (cache, post) = (self.clone(), post.clone());
+        tokio::spawn(async move {
+            while let Some(key) = at_it.next_box().map(|name| (us, name)) {
+                let mut turn = 0;
+                while let Some((next, message)) = cache.next_after(&key, turn)
+                    && post.take(&key.1, &message).await != Fate::Left
+                {
+                    turn = next;
+                    let id = MessageId::new(&key.1, &message);
+                    cache.store().remove_from(&key, &id);
+                }
+            }
+        });
+    }
+
+    /// Tells a peer that asks which boxes there are for it.
+    pub(crate) async fn list(&self, incoming: IncomingChannel) -> Result<(), BoxError> {
+        let boxes = self.store().boxes_of(&incoming.peer());
+        let mut channel = incoming.accept()?;
+        for names in boxes.chunks(BOXES_IN_PACKET) {
+            channel.send(Packet::new(wire::boxes(names))).await?;
+        }
+        Ok(channel.end()?)
     }
 
     fn next_after(&self, key: &(Hashname, BoxId), turn: u64) -> Option<(u64, Bytes)> {

@@ -1,11 +1,13 @@
 //! Letters to us, and from us.
 
 mod fetch;
+mod memory;
 mod post;
 mod send;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,10 +15,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use telehash_e3x::Identity;
 use telehash_hashname::KeySet;
-use telehash_runtime::Mesh;
+use telehash_runtime::{Link, Mesh};
 use tokio::sync::mpsc;
 
-pub(crate) use self::post::Post;
+pub use self::memory::Arrived;
+use self::memory::Memory;
+pub(crate) use self::post::{Fate, Post};
 pub use self::send::{SendOptions, Sent};
 use crate::error::BoxError;
 use crate::handler::BoxHandler;
@@ -25,11 +29,21 @@ use crate::limits::QUEUE_CAPACITY;
 
 /// Sends and receives letters; made by [`MeshBoxExt::mailbox`](crate::MeshBoxExt::mailbox).
 ///
-/// It holds the mesh: keep it for as long as letters are to be taken.
+/// It holds the mesh: keep it for as long as letters are to be taken. Once it is dropped, those that
+/// senders deliver directly are refused, and those at caches stay there.
 pub struct Mailbox {
     mesh: Mesh,
     sealer: Arc<Sealer>,
-    letters: tokio::sync::Mutex<mpsc::Receiver<post::Waiting>>,
+    handler: Arc<BoxHandler>,
+    post: Weak<Post>,
+    letters: tokio::sync::Mutex<mpsc::Receiver<Arrived>>,
+}
+
+/// How a mailbox works.
+#[derive(Clone, Debug, Default)]
+pub struct MailboxOptions {
+    file: Option<PathBuf>,
+    send_only: bool,
 }
 
 /// Seals and opens messages.
@@ -38,18 +52,61 @@ pub(crate) struct Sealer {
     rng: Mutex<ChaCha20Rng>,
 }
 
+impl MailboxOptions {
+    /// It remembers which letters it took until the program ends.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, and remembers them in this file for the programs that come after it: a cache cannot
+    /// hand over a letter once more. The file is made if it does not exist, and belongs to one mailbox
+    /// at a time. Each letter is written there, to the disk, before it counts as taken.
+    #[must_use]
+    pub fn remember_in(mut self, file: impl Into<PathBuf>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The same, to send letters only: it takes none, and takes the place of no other.
+    #[must_use]
+    pub fn send_only(mut self) -> Self {
+        self.send_only = true;
+        self
+    }
+}
+
 impl Mailbox {
-    pub(crate) fn open(mesh: &Mesh, identity: Identity) -> Result<Self, BoxError> {
+    pub(crate) fn open(
+        mesh: &Mesh,
+        identity: Identity,
+        options: &MailboxOptions,
+    ) -> Result<Self, BoxError> {
         if identity.hashname() != mesh.hashname() {
             return Err(BoxError::OtherIdentity);
         }
         let handler = BoxHandler::of(mesh)?;
+        let memory = match &options.file {
+            Some(file) if !options.send_only => {
+                Memory::in_file(file).map_err(|error| BoxError::Memory {
+                    file: file.clone(),
+                    error,
+                })?
+            }
+            _ => Memory::default(),
+        };
         let sealer = Arc::new(Sealer::new(identity)?);
         let (queue, letters) = mpsc::channel(QUEUE_CAPACITY);
-        handler.deliver_to(Arc::new(Post::new(sealer.clone(), queue)));
+        let post = Arc::new(Post::new(sealer.clone(), queue, memory));
+        let weak = Arc::downgrade(&post);
+        if !options.send_only {
+            handler.deliver_to(post);
+        }
         Ok(Self {
             mesh: mesh.clone(),
             sealer,
+            handler,
+            post: weak,
             letters: tokio::sync::Mutex::new(letters),
         })
     }
@@ -58,10 +115,52 @@ impl Mailbox {
     /// taken: caches drop it, and a sender who delivers it directly is told. `None` when the mesh is
     /// closed, or another mailbox took the place of this one.
     ///
-    /// Cancel-safe.
+    /// If the letter cannot be [remembered in the file](MailboxOptions::remember_in) it comes anyway,
+    /// and the log says so.
+    ///
+    /// Cancel-safe without such a file.
     pub async fn recv(&self) -> Option<Letter> {
-        let waiting = self.letters.lock().await.recv().await?;
-        Some(waiting.take())
+        let arrived = self.next().await?;
+        let letter = arrived.letter().clone();
+        if let Err(error) = arrived.take().await {
+            tracing::warn!(%error, "a letter is not remembered on disk");
+        }
+        Some(letter)
+    }
+
+    /// The same, but the letter counts as taken only once the application [says so](Arrived::take):
+    /// when it is written where it belongs, say. Until then it stays where it is.
+    ///
+    /// Cancel-safe.
+    pub async fn next(&self) -> Option<Arrived> {
+        self.letters.lock().await.recv().await
+    }
+
+    /// Asks a cache for the letters that it has, and completes once all of them were taken, or left;
+    /// how many senders they are of. A cache tells of letters by itself when a link comes up and when
+    /// one comes; this is for whoever was not ready to take them then, or wants to know when there are
+    /// no more.
+    ///
+    /// # Errors
+    /// The cache was not reached, keeps no letters for anybody, or was lost meanwhile.
+    pub async fn fetch(&self, cache: &Link) -> Result<usize, BoxError> {
+        match self.post.upgrade() {
+            Some(post) => post.fetch_asked(cache).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Completes once nothing is being fetched any more, from any cache, also our own.
+    pub async fn idle(&self) {
+        if let Some(post) = self.post.upgrade() {
+            post.idle_at(None).await;
+        }
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.handler.retire(&self.post);
     }
 }
 
@@ -114,8 +213,9 @@ mod tests {
         Sealer::new(Identity::generate(&sets, &[Csid::CS3A], &mut rng).unwrap()).unwrap()
     }
 
-    pub(super) fn post() -> (Post, mpsc::Receiver<post::Waiting>) {
+    pub(super) fn post() -> (Post, mpsc::Receiver<Arrived>) {
         let (queue, letters) = mpsc::channel(QUEUE_CAPACITY);
-        (Post::new(Arc::new(sealer(2)), queue), letters)
+        let post = Post::new(Arc::new(sealer(2)), queue, Memory::default());
+        (post, letters)
     }
 }

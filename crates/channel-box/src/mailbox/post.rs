@@ -1,133 +1,75 @@
 //! What comes: each letter once, to the application.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use telehash_hashname::Hashname;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc};
 
-use super::{Sealer, now};
-use crate::id::{BoxId, MessageId};
-use crate::letter::Letter;
-use crate::seen::Seen;
+use super::Sealer;
+use super::memory::{Admission, Arrived, Memory};
+use crate::id::BoxId;
 
 /// Where messages for us arrive, from senders and caches.
 pub(crate) struct Post {
     sealer: Arc<Sealer>,
-    queue: mpsc::Sender<Waiting>,
-    known: Mutex<Known>,
+    pub(super) queue: mpsc::Sender<Arrived>,
+    memory: Arc<Memory>,
     /// By cache, the boxes that are to be fetched from there. Somebody is at it if there is an entry.
     pub(super) fetching: Mutex<HashMap<Hashname, BTreeSet<BoxId>>>,
-}
-
-/// Which letter: of whom, and its name.
-type Key = (Hashname, MessageId);
-
-/// What is to be done about a letter.
-enum Admission {
-    /// It is handed to the application; whoever waits for that is told here.
-    New(watch::Sender<bool>),
-    /// It came another way, too, and the application has not taken it yet.
-    Waits(watch::Receiver<bool>),
-    /// It was taken before, or is refused for good.
-    Old,
-}
-
-#[derive(Default)]
-struct Known {
-    seen: Seen,
-    /// Not taken by the application yet; tells once it is.
-    waiting: HashMap<Key, watch::Receiver<bool>>,
-}
-
-/// A letter that the application has not taken yet.
-pub(crate) struct Waiting {
-    letter: Letter,
-    taken: oneshot::Sender<()>,
+    /// Somebody is at it no longer.
+    pub(super) ended: Notify,
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// The application has it, from now on or from before; or it is refused for good.
     Taken,
     /// It is not in order: changed, or of somebody else.
     Forged,
-    /// There is no application any more.
-    Nobody,
-}
-
-impl Waiting {
-    pub(super) fn take(self) -> Letter {
-        // Nobody waits for that any more if the channel has failed.
-        let _ = self.taken.send(());
-        self.letter
-    }
+    /// The application did not take it, or there is none any more.
+    Left,
 }
 
 impl Post {
-    pub(super) fn new(sealer: Arc<Sealer>, queue: mpsc::Sender<Waiting>) -> Self {
+    pub(super) fn new(sealer: Arc<Sealer>, queue: mpsc::Sender<Arrived>, memory: Memory) -> Self {
         Self {
             sealer,
             queue,
-            known: Mutex::default(),
+            memory: Arc::new(memory),
             fetching: Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
     /// Takes a message that its sender delivers itself.
-    pub(crate) async fn take_from(&self, sender: &Hashname, message: &[u8]) {
+    pub(crate) async fn take_from(&self, sender: &Hashname, message: &[u8]) -> Fate {
         let name = BoxId::new(sender, &self.sealer.identity.hashname());
-        self.take(&name, message).await;
+        self.take(&name, message).await
     }
 
     /// Takes a message of the box with this name, and waits until the application has it.
-    pub(super) async fn take(&self, name: &BoxId, message: &[u8]) -> Fate {
+    pub(crate) async fn take(&self, name: &BoxId, message: &[u8]) -> Fate {
         let us = self.sealer.identity.hashname();
         let opened = self.sealer.open(message);
         let Some(letter) = opened.filter(|letter| BoxId::new(&letter.from, &us) == *name) else {
             return Fate::Forged;
         };
-        let key = (letter.from, MessageId::new(name, message));
-        // Locked only as long as this.
-        let admission = self.known().admit(key, letter.at);
-        let told = match admission {
-            Admission::New(told) => told,
-            Admission::Old => return Fate::Taken,
-            Admission::Waits(mut taken) => {
-                let taken = taken.wait_for(|taken| *taken).await.is_ok();
-                return if taken { Fate::Taken } else { Fate::Nobody };
+        let mut taken = match self.memory.admit(letter) {
+            Admission::New(arrived, taken) => {
+                if self.queue.send(*arrived).await.is_err() {
+                    return Fate::Left;
+                }
+                taken
             }
+            Admission::Waits(taken) => taken,
+            Admission::Old => return Fate::Taken,
         };
-        let (tell, taken) = oneshot::channel();
-        let waiting = Waiting {
-            letter,
-            taken: tell,
-        };
-        if self.queue.send(waiting).await.is_err() || taken.await.is_err() {
-            return Fate::Nobody;
+        match taken.wait_for(|taken| *taken).await {
+            Ok(_) => Fate::Taken,
+            Err(_) => Fate::Left,
         }
-        told.send_replace(true);
-        self.known().waiting.remove(&key);
-        Fate::Taken
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn admit(&mut self, key: Key, at: u64) -> Admission {
-        if let Some(taken) = self.waiting.get(&key) {
-            return Admission::Waits(taken.clone());
-        }
-        if !self.seen.take(key.0, at, key.1, now()) {
-            return Admission::Old;
-        }
-        let (tell, taken) = watch::channel(false);
-        self.waiting.insert(key, taken);
-        Admission::New(tell)
     }
 }
 
@@ -159,7 +101,7 @@ mod tests {
             );
         }
         assert_eq!(letters.len(), QUEUE_CAPACITY);
-        letters.recv().await.unwrap().take();
+        letters.recv().await.unwrap().settle();
         let (first, last) = (taking.remove(0), taking.pop().unwrap());
         assert_eq!(first.await, Fate::Taken);
         assert_eq!(last.now_or_never(), None);
@@ -176,8 +118,21 @@ mod tests {
         assert_eq!((&mut first).now_or_never(), None);
         let mut again = Box::pin(post.take(&name, &message));
         assert_eq!((&mut again).now_or_never(), None);
-        letters.recv().await.unwrap().take();
+        letters.recv().await.unwrap().settle();
         assert_eq!((first.await, again.await), (Fate::Taken, Fate::Taken));
+        assert_eq!(post.take(&name, &message).await, Fate::Taken);
+        assert!(letters.is_empty(), "it came once");
+        // What is not taken comes again.
+        let message = ann.seal(&us, b"hello again").unwrap();
+        let mut first = Box::pin(post.take(&name, &message));
+        assert_eq!((&mut first).now_or_never(), None);
+        drop(letters.recv().await.unwrap());
+        assert_eq!(first.await, Fate::Left);
+        let mut again = Box::pin(post.take(&name, &message));
+        assert_eq!((&mut again).now_or_never(), None);
+        // Also if whoever brought it is gone before it is taken.
+        drop(again);
+        letters.recv().await.unwrap().settle();
         assert_eq!(post.take(&name, &message).await, Fate::Taken);
         assert!(letters.is_empty(), "it came once");
         // Without an application nothing is taken, whichever way it comes.
@@ -185,8 +140,8 @@ mod tests {
         let mut first = Box::pin(post.take(&name, &message));
         assert_eq!((&mut first).now_or_never(), None);
         drop(letters);
-        assert_eq!(first.await, Fate::Nobody);
-        assert_eq!(post.take(&name, &message).await, Fate::Nobody);
+        assert_eq!(first.await, Fate::Left);
+        assert_eq!(post.take(&name, &message).await, Fate::Left);
         // In another box it is a forgery.
         let other = BoxId::from_bytes([0; 8]);
         assert_eq!(post.take(&other, &message).await, Fate::Forged);

@@ -56,6 +56,8 @@ pub struct Sent {
     pub direct: bool,
     /// These took it. Whether they had room for it they do not tell.
     pub caches: Vec<Hashname>,
+    /// These were asked before or beside them and did not take it, and why.
+    pub refused: Vec<(Hashname, String)>,
 }
 
 impl Mailbox {
@@ -76,14 +78,21 @@ impl Mailbox {
         let no_keys = telehash_e3x::message::Error::NoCommonSet;
         let to = to.hashname().ok_or(SealError::Message(no_keys))?;
         let id = MessageId::new(&BoxId::new(&self.mesh.hashname(), &to), &message);
-        let mut failure = BoxError::NowhereToPut;
+        let (mut failure, mut refused) = (BoxError::NowhereToPut, Vec::new());
         if let Some(link) = self.mesh.get(&to).filter(Link::is_up) {
             match deliver(&link, &to, &message, None).await {
                 Ok(()) => {
-                    let (direct, caches) = (true, Vec::new());
-                    return Ok(Sent { id, direct, caches });
+                    return Ok(Sent {
+                        id,
+                        direct: true,
+                        caches: Vec::new(),
+                        refused,
+                    });
                 }
-                Err(error) => failure = error,
+                Err(error) => {
+                    refused.push((to, error.to_string()));
+                    failure = error;
+                }
             }
         }
         let caches = options.caches.iter().take(MAX_CACHES);
@@ -92,14 +101,21 @@ impl Mailbox {
         for (cache, delivered) in options.caches.iter().zip(join_all(deliveries).await) {
             match delivered {
                 Ok(()) => caches.push(cache.hashname()),
-                Err(error) => failure = error,
+                Err(error) => {
+                    refused.push((cache.hashname(), error.to_string()));
+                    failure = error;
+                }
             }
         }
         if caches.is_empty() {
             return Err(failure);
         }
-        let direct = false;
-        Ok(Sent { id, direct, caches })
+        Ok(Sent {
+            id,
+            direct: false,
+            caches,
+            refused,
+        })
     }
 
     /// Has a cache drop a letter to this recipient, if it has it still.

@@ -10,7 +10,7 @@ use telehash_runtime::{Accept, Builder, Link, Mesh, generate_identity};
 use telehash_transport::memory::MemoryNetwork;
 
 /// No test takes so long.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Someone with a mailbox.
 pub(crate) struct Person {

@@ -26,8 +26,8 @@ pub(crate) struct Liar {
 #[derive(Clone, Default)]
 struct Content {
     messages: Vec<Bytes>,
-    /// About this box nothing is said.
-    silent: Option<BoxId>,
+    /// About these boxes nothing is said.
+    silent: Vec<BoxId>,
 }
 
 impl Liar {
@@ -71,9 +71,9 @@ impl Liar {
         within(self.taken.recv()).await.unwrap()
     }
 
-    /// Accepts inboxes of this box, and says nothing more.
-    pub(crate) fn silent_about(&self, name: BoxId) {
-        self.content.lock().unwrap().silent = Some(name);
+    /// Accepts inboxes of these boxes, and says nothing more.
+    pub(crate) fn silent_about(&self, names: &[BoxId]) {
+        self.content.lock().unwrap().silent = names.to_vec();
     }
 
     /// Tells a recipient of boxes, which all have this content.
@@ -106,9 +106,13 @@ async fn hand_out(
     content: Content,
     ask: mpsc::Sender<Map<String, Value>>,
 ) -> Result<(), HandlerError> {
-    let asked = channel.head().and_then(|head| head.get("box")).cloned();
+    let asked = channel.head().and_then(|head| head["box"].as_str());
+    let is_silent = content
+        .silent
+        .iter()
+        .any(|name| Some(&*name.to_string()) == asked);
     let mut channel = channel.accept()?;
-    if asked == content.silent.map(|name| name.to_string().into()) {
+    if is_silent {
         channel.closed().await?;
     }
     let head = |head: Value| head.as_object().cloned().unwrap_or_default();
@@ -235,7 +239,6 @@ async fn opens_that_make_no_sense_are_refused() {
         Open::reliable("outbox"),
         Open::unreliable("outbox"),
         Open::reliable("inbox"),
-        Open::reliable("boxes"),
         Open::unreliable("boxes"),
     ] {
         let mut channel = link.open(open).await.unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use telehash_channel_box::limits::{
-    DELIVERY_TIMEOUT, FETCH_TIMEOUT, MAX_CACHES, MAX_INBOXES_PER_PEER, MAX_MESSAGE,
+    DELIVERY_TIMEOUT, FETCH_TIMEOUT, MAX_CACHES, MAX_FETCHES, MAX_INBOXES_PER_PEER, MAX_MESSAGE,
     MAX_OUTBOXES_PER_PEER,
 };
 use telehash_channel_box::{BoxError, BoxId, Quota, SendOptions};
@@ -118,10 +118,34 @@ async fn a_cache_that_falls_silent_holds_up_no_other_box_for_longer_than_the_lim
     let letter = liar.capture(&network, &ann, &bob, "a").await;
     let bobs = Person::new(&network, &bob).await;
     let name = BoxId::new(&ann.hashname(), &bob.hashname());
-    let silent = BoxId::from_bytes([0; 8]);
-    liar.silent_about(silent);
+    let mut names: Vec<_> = (0..MAX_FETCHES as u64)
+        .map(|number| BoxId::from_bytes(number.to_be_bytes()))
+        .collect();
+    liar.silent_about(&names);
+    names.push(name);
     let begun = Instant::now();
-    liar.offer(&bobs, &[silent, name], vec![letter]).await;
+    liar.offer(&bobs, &names, vec![letter]).await;
     assert_eq!(bobs.next().await, b"a");
+    // It had to wait, since so many are fetched at once and no more.
     assert!(begun.elapsed() >= FETCH_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn boxes_are_fetched_several_at_once_up_to_the_limit() {
+    let network = MemoryNetwork::new(1);
+    let mut liar = Liar::new(&network).await;
+    let (ann, bob) = (identity(), identity());
+    let letter = liar.capture(&network, &ann, &bob, "a").await;
+    let bobs = Person::new(&network, &bob).await;
+    let name = BoxId::new(&ann.hashname(), &bob.hashname());
+    let mut names: Vec<_> = (1..MAX_FETCHES as u64)
+        .map(|number| BoxId::from_bytes(number.to_be_bytes()))
+        .collect();
+    liar.silent_about(&names);
+    names.push(name);
+    let begun = Instant::now();
+    liar.offer(&bobs, &names, vec![letter]).await;
+    assert_eq!(bobs.next().await, b"a");
+    // As virtual time goes, nobody was waited for.
+    assert!(begun.elapsed() < FETCH_TIMEOUT);
 }

@@ -5,4 +5,6 @@ mod common;
 mod direct;
 mod hostile;
 mod limits;
+mod many;
+mod memory;
 mod roads;

@@ -1,7 +1,10 @@
 //! `mesh demo`: the whole system on this machine, with real sockets and no configuration.
 
+mod chat;
 mod data;
 mod echo;
+mod file;
+mod letters;
 mod stranger;
 mod world;
 
@@ -42,8 +45,12 @@ pub(crate) async fn run(options: &Demo, report: &mut Report) -> Outcome {
         echo::transfer(&link, &mut world.echoes, options.bytes),
     )
     .await?;
+    demo.step("chat", chat::talk(&world)).await?;
+    demo.step("file", file::send(&world, &link, options.bytes))
+        .await?;
     demo.step("unknown-channel", unknown_channel(&link)).await?;
     demo.step("stranger", stranger::knocks(&world.bob)).await?;
+    demo.step("box", letters::wait(&mut world, &link)).await?;
     demo.step("close", close(&world, &link)).await
 }
 

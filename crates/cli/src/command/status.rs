@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mesh::boxes::BoxCache;
 use mesh::{Link, Path, PipeStatus};
 use serde_json::Value;
 
@@ -24,6 +25,10 @@ pub(crate) async fn perform(endpoint: &Endpoint, report: &mut Report) -> Outcome
     report.report(status).await?;
     if let Some(mapping) = endpoint.mesh.port_mapping() {
         report.report(Record::PortMapping(mapping.into())).await?;
+    }
+    if let Some(kept) = endpoint.cache().map(BoxCache::stats) {
+        let (letters, bytes) = (kept.messages, kept.bytes);
+        report.report(Record::Keeping { letters, bytes }).await?;
     }
     for link in links {
         report

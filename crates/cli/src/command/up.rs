@@ -39,6 +39,9 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
             let folder = files::folder(dir, options.quota, options.max_file)?;
             receiver = Some(Receiver::new(&endpoint.mesh, folder));
         }
+        if options.caching.on {
+            endpoint.keep_letters(options.caching.quota())?;
+        }
         let _server = serve(&place, &endpoint)?;
         report.report(endpoint.ready(options.qr)?).await?;
         for router in routers {

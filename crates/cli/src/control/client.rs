@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::io::BufReader;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::frames::{FrameReader, FrameWriter};
-use super::{Answer, lines, socket};
+use super::{Answer, CONFIRMED, lines, socket};
 use crate::failure::{Failure, Outcome};
 use crate::operation::Request;
 use crate::pump::{PumpError, Sink, Source, pump};
@@ -37,7 +37,7 @@ impl Client {
     /// Has a command done.
     pub(crate) async fn perform(mut self, request: &Request, report: &mut Report) -> Outcome {
         self.ask(request).await;
-        rest(&mut self.read, &self.path, report).await
+        rest(&mut self.read, &mut self.write, &self.path, report).await
     }
 
     /// Has a stream connected to `source` and `sink`.
@@ -75,7 +75,8 @@ impl Client {
                 // Aborted: the last lines say why.
                 Err(PumpError::Source(_)) | Ok(_) => {}
             }
-            rest(read, path, report).await
+            // A pipe has nothing to confirm.
+            rest(read, &mut tokio::io::sink(), path, report).await
         };
         tokio::select! { outcome = down => outcome, outcome = up => outcome }
     }
@@ -87,10 +88,22 @@ impl Client {
 }
 
 /// The records of a command, and its outcome.
-async fn rest(read: &mut BufReader<OwnedReadHalf>, path: &Path, report: &mut Report) -> Outcome {
+async fn rest(
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut (impl AsyncWrite + Unpin),
+    path: &Path,
+    report: &mut Report,
+) -> Outcome {
     loop {
         match next(read, path).await? {
-            Answer::Record(record) => report.report(*record).await?,
+            Answer::Record(record) => {
+                let is_confirmed = record.is_confirmed();
+                report.report(*record).await?;
+                if is_confirmed {
+                    let confirmed = write.write_u8(CONFIRMED).await;
+                    confirmed.map_err(|error| broken(path, error))?;
+                }
+            }
             Answer::Done => return Ok(()),
             Answer::Failed(failure) => return Err(failure),
             Answer::Stream => return Err(broken(path, "it sent a stream that nobody asked for")),

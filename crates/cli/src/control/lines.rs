@@ -8,8 +8,9 @@ use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
 };
 
-/// Largest request or answer, in bytes: a link JSON at its own limit, escaped, fits. A longer line ends the connection.
-pub(super) const MAX_LINE: u64 = 256 * 1024;
+/// Largest request or answer, in bytes: a letter or a link JSON at its own limit, escaped, fits. A longer line ends the
+/// connection.
+pub(super) const MAX_LINE: u64 = 1024 * 1024;
 
 /// Reads one line; `None` when the other end has closed instead.
 pub(super) async fn read<T: DeserializeOwned>(

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::frames::{FrameReader, FrameWriter};
-use super::{Answer, lines, socket};
+use super::{Answer, CONFIRMED, lines, socket};
 use crate::args::PipeEnd;
 use crate::command::pipe;
 use crate::endpoint::Endpoint;
@@ -143,7 +143,7 @@ async fn serve_records(
     endpoint: &Endpoint,
     request: Request,
 ) -> io::Result<()> {
-    let (mut report, mut records) = Report::channel();
+    let (mut report, mut records, confirm) = Report::channel();
     let work = async {
         let outcome = operation::perform(endpoint, request, &mut report).await;
         drop(report);
@@ -158,7 +158,7 @@ async fn serve_records(
     let both = async { tokio::try_join!(work, relay) };
     let (outcome, ()) = tokio::select! {
         both = both => both?,
-        gone = gone(&mut read) => return Err(gone),
+        gone = listen(&mut read, &confirm) => return Err(gone),
     };
     answer(&mut write, &last_answer(outcome)).await
 }
@@ -181,7 +181,7 @@ async fn serve_pipe(
     answer(&mut write, &Answer::Stream).await?;
     let (source, rest) = FrameReader::giving_back(read);
     let mut sink = FrameWriter::new(write);
-    let (mut report, mut records) = Report::channel();
+    let (mut report, mut records, _) = Report::channel();
     let outcome = tokio::select! {
         outcome = pipe::exchange(stream, source, &mut sink, &mut report) => outcome,
         gone = gone_after(rest) => return Err(gone),
@@ -199,6 +199,18 @@ async fn gone(read: &mut (impl AsyncRead + Unpin)) -> io::Error {
     match read.read_u8().await {
         Ok(_) => io::Error::new(io::ErrorKind::InvalidData, "it speaks out of turn"),
         Err(error) => error,
+    }
+}
+
+/// The same, of one that confirms records.
+async fn listen(read: &mut (impl AsyncRead + Unpin), confirm: &mpsc::Sender<()>) -> io::Error {
+    loop {
+        match read.read_u8().await {
+            // One that confirms what it was not asked to speaks out of turn as well.
+            Ok(CONFIRMED) if confirm.try_send(()).is_ok() => {}
+            Ok(_) => return io::Error::new(io::ErrorKind::InvalidData, "it speaks out of turn"),
+            Err(error) => return error,
+        }
     }
 }
 

@@ -118,6 +118,32 @@ impl fmt::Display for Record {
             Self::Receiving { dir } => {
                 write!(f, "receiving into {dir}; on the other machine: mesh send")
             }
+            Self::Letter(letter) => letter.fmt(f),
+            Self::Letters { count: 0 } => f.write_str("no letters"),
+            Self::Letters { count: 1 } => f.write_str("1 letter"),
+            Self::Letters { count } => write!(f, "{count} letters"),
+            Self::LetterSent {
+                hashname,
+                direct: true,
+                ..
+            } => write!(f, "{} has the letter", short(hashname)),
+            Self::LetterSent {
+                hashname, caches, ..
+            } => {
+                write!(
+                    f,
+                    "{} is not there; the letter was taken by",
+                    short(hashname)
+                )?;
+                let caches: Vec<_> = caches.iter().map(|cache| short(cache)).collect();
+                write!(f, " {}", caches.join(", "))
+            }
+            Self::Keeping { letters, bytes } => {
+                write!(
+                    f,
+                    "letters kept for others: {letters}, {bytes} bytes of the quota"
+                )
+            }
             Self::Serving { what, url } => {
                 write!(f, "serving {what}; where `mesh proxy` runs, open {url}")
             }

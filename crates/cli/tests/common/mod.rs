@@ -162,7 +162,7 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         Self::started(command, "ready")
     }
 

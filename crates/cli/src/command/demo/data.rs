@@ -51,6 +51,12 @@ impl Checksum {
         self.bytes += data.len() as u64;
     }
 
+    /// What a file is called counts, but not its bytes.
+    pub(super) fn name(&mut self, name: &str) {
+        self.hash.update((name.len() as u64).to_le_bytes());
+        self.hash.update(name);
+    }
+
     pub(super) fn hex(self) -> String {
         self.hash
             .finalize()

@@ -21,35 +21,28 @@ const ECHOES: usize = 4;
 pub(super) struct World {
     pub(super) router: Mesh,
     pub(super) ann: Mesh,
+    pub(super) ann_id: Identity,
     pub(super) bob: Mesh,
+    pub(super) bob_id: Identity,
     /// What bob says of the streams that he echoed.
     pub(super) echoes: mpsc::Receiver<Echoed>,
 }
 
 impl World {
     /// Brings all of them up, on free UDP ports of the loopback interface, and links both to the router.
-    pub(super) async fn up(ann: Identity, bob: Identity) -> Outcome<(Self, Figures)> {
+    pub(super) async fn up(ann_id: Identity, bob_id: Identity) -> Outcome<(Self, Figures)> {
         let (sender, echoes) = mpsc::channel(ECHOES);
-        let sender = Arc::new(sender);
         let router = mesh::builder()
             .udp(LOOPBACK)
             .accept(Accept::None)
-            .allow(ann.hashname())
-            .allow(bob.hashname())
+            .allow(ann_id.hashname())
+            .allow(bob_id.hashname())
             .build()
             .await?;
-        let bob = mesh::builder()
-            .udp(LOOPBACK)
-            .identity(bob)
-            .allow(ann.hashname())
-            .accept(Accept::ask(|_| async { Decision::Refuse }))
-            .probe_loopback(true)
-            .on_stream(move |stream| echo::serve(stream, sender.clone()))
-            .build()
-            .await?;
+        let bob = bob(bob_id.clone(), ann_id.hashname(), Some(sender)).await?;
         let ann = mesh::builder()
             .udp(LOOPBACK)
-            .identity(ann)
+            .identity(ann_id.clone())
             .accept(Accept::None)
             .probe_loopback(true)
             .build()
@@ -72,9 +65,30 @@ impl World {
         let world = Self {
             router,
             ann,
+            ann_id,
             bob,
+            bob_id,
             echoes,
         };
         Ok((world, figures))
     }
+}
+
+/// Brings bob up; he echoes streams if somebody wants to hear of that.
+pub(super) async fn bob(
+    bob: Identity,
+    ann: Hashname,
+    echoed: Option<mpsc::Sender<Echoed>>,
+) -> Outcome<Mesh> {
+    let builder = mesh::builder()
+        .udp(LOOPBACK)
+        .identity(bob)
+        .allow(ann)
+        .accept(Accept::ask(|_| async { Decision::Refuse }))
+        .probe_loopback(true);
+    let builder = match echoed.map(Arc::new) {
+        Some(echoed) => builder.on_stream(move |stream| echo::serve(stream, echoed.clone())),
+        None => builder,
+    };
+    Ok(builder.build().await?)
 }
