@@ -7,7 +7,8 @@ use anyhow::Result;
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
 use crate::{
-    arrows, browser, deny, endtoend, files, fuzz, interop, outside, portable, roads, shell, vectors,
+    arrows, browser, deny, endtoend, files, fuzz, interop, outside, portable, roads, shell, tui,
+    vectors,
 };
 
 /// Seconds that each fuzz target gets here.
@@ -30,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
     report.step("files", || files::run(&files::SHORT));
     report.step("browser", browser::run);
+    report.step("tui", tui::run);
     roads::ROADS.steps(&mut report);
     roads::NAT.steps(&mut report);
     report.finish()

@@ -27,6 +27,7 @@ mod roads;
 mod shell;
 mod show;
 mod suites;
+mod tui;
 mod vectors;
 
 use anyhow::Result;
@@ -64,6 +65,8 @@ enum Command {
     },
     /// A real browser in front of the `mesh` program: sites, uploads, WebSockets, and pages of foreign origins
     Browser,
+    /// `mesh chat` on two terminals of tmux: typed on, scrolled, resized, killed and restarted
+    Tui,
     /// The `mesh` program between hosts whose roads break, change and get crowded; as root, two minutes
     Roads {
         /// Parts of scenarios' names; all scenarios when there is none
@@ -138,6 +141,7 @@ fn main() -> Result<()> {
         Command::Interop { parts } => interop::run(&parts),
         Command::EndToEnd { bytes } => endtoend::run(bytes),
         Command::Browser => browser::run(),
+        Command::Tui => tui::run(),
         Command::Roads { scenarios, inside } if inside.is_set() => {
             roads::ROADS.inside(&inside, &scenarios)
         }

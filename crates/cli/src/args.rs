@@ -1,6 +1,7 @@
 //! The command line, as people type it.
 
 mod boxes;
+mod chat;
 mod files;
 mod forward;
 mod web;
@@ -13,6 +14,7 @@ use mesh::{Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::boxes::{BoxCommand, BoxGet, BoxPut, Caching, Letters};
+pub(crate) use self::chat::{Chat, Talk};
 pub(crate) use self::files::{Recv, RecvInto, SendFiles};
 pub(crate) use self::forward::Forward;
 pub(crate) use self::web::{Get, Proxy, Serve, Site};
@@ -179,6 +181,9 @@ pub(crate) enum Command {
     /// Tunnel TCP and UDP ports through TARGET, as ssh does
     #[command(after_help = forward::EXAMPLES)]
     Forward(Forward),
+    /// Talk with others: join the chat that TARGET leads, or lead one
+    #[command(after_help = chat::EXAMPLES)]
+    Chat(Chat),
     /// Explain URIs; share some that lead through a router; list and revoke what was given out
     #[command(
         subcommand,

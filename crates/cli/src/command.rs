@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod boxes;
+mod chat;
 mod completions;
 mod demo;
 pub(crate) mod discover;
@@ -77,6 +78,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Proxy(options) => proxy::run(global, options, report).await,
         Command::Get(options) => get::run(global, &options).await,
         Command::Forward(options) => forward::run(global, options, report).await,
+        Command::Chat(options) => chat::run(global, options).await,
         Command::Uri(command) => uri::run(global, command, report).await,
         Command::Bench(mut options) => {
             let Some(target) = &options.target else {

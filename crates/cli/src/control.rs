@@ -4,7 +4,7 @@
 //! gets lines, each an [`Answer`]: records as they come, and at last `done` or `failed`. For a letter it sends one byte,
 //! [`CONFIRMED`], once it has printed it, and the endpoint waits for that. A pipe goes on differently
 //! after the line `stream`: both ways in frames (see [`frames`]), and when both directions have ended, or one failed,
-//! the last lines.
+//! the last lines. In a chat the client goes on sending lines, each an [`Input`](crate::chat::Input).
 
 mod client;
 mod frames;

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::args::{self, LinksAction, Roads};
 use crate::ask;
+use crate::chat::Shelf;
 use crate::command::{self, links};
 use crate::failure::{Failure, Outcome};
 use crate::record::Record;
@@ -74,6 +75,8 @@ pub(crate) struct Endpoint {
     /// What keeps letters of others.
     cache: OnceLock<BoxCache>,
     place: Place,
+    /// The chats that it knows.
+    pub(crate) chats: Shelf,
     /// Nobody else uses the identity file.
     _identity: Option<File>,
 }
@@ -120,9 +123,12 @@ impl Endpoint {
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
         }
-        let mut lock = None;
+        let (mut lock, mut chats) = (None, Shelf::default());
         match place {
-            Place::State(directory) => builder = builder.state_dir(directory),
+            Place::State(directory) => {
+                builder = builder.state_dir(directory);
+                chats = Shelf::new(Some(directory));
+            }
             Place::File { path, announce } => {
                 let (identity, locked) = open_identity(path, *announce)?;
                 builder = builder.identity(identity);
@@ -142,6 +148,7 @@ impl Endpoint {
             letters: tokio::sync::Mutex::default(),
             cache: OnceLock::new(),
             place: place.clone(),
+            chats,
             _identity: lock,
         })
     }

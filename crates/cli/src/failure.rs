@@ -7,6 +7,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chat::text::is_unsafe;
+
 /// Exit codes; the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,7 +95,7 @@ impl fmt::Display for Failure {
 /// A text that does nothing to a terminal but show: peers have a say in many.
 pub(crate) fn printable(text: &str) -> String {
     text.replace(
-        |char: char| char.is_control() && !['\n', '\t'].contains(&char),
+        |char: char| is_unsafe(char) && !['\n', '\t'].contains(&char),
         "\u{fffd}",
     )
 }

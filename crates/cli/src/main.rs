@@ -3,6 +3,7 @@
 mod access;
 mod args;
 mod ask;
+mod chat;
 mod command;
 #[cfg(unix)]
 mod control;

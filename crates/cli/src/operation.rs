@@ -37,6 +37,7 @@ pub(crate) enum Request {
     Proxy(args::Proxy),
     Forward(args::Forward),
     Bench(args::Bench),
+    Chat(args::Talk),
 }
 
 /// Does it, reporting as it goes. A pipe is not done here, since it needs more than a report.
@@ -62,7 +63,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, request: Request, report: &mut 
         Request::Serve(site) => serve::perform(endpoint, &site, report).await,
         Request::Proxy(options) => proxy::perform(endpoint, &options, report).await,
         Request::Forward(options) => forward::perform(endpoint, &options, report).await,
-        Request::Pipe(_) => Err(Failure::usage("a pipe has an input and an output")),
+        Request::Pipe(_) | Request::Chat(_) => Err(Failure::usage("that takes an input, too")),
     }
 }
 
@@ -77,7 +78,7 @@ pub(crate) async fn link_up_to(
     target: LinkTarget,
     wait: Duration,
 ) -> Outcome<Link> {
-    let is_invited = matches!(&target, LinkTarget::Uri { uri, .. } if uri.invite().is_some());
+    let is_invited = is_invited(&target);
     let before = endpoint.mesh.links();
     let link = endpoint.mesh.link(target).await?;
     let attempt = Attempt {
@@ -85,13 +86,23 @@ pub(crate) async fn link_up_to(
         link,
     };
     let up = attempt.link.wait_up(wait).await;
-    up.map_err(|error| match is_invited {
-        true => {
-            no_answer(&error).hint("an invite is good once, and not for ever: ask for a new one")
-        }
-        false => no_answer(&error).hint(let_us_in(endpoint.hashname())),
-    })?;
+    up.map_err(|error| unanswered(&error, is_invited, endpoint.hashname()))?;
     Ok(attempt.succeeded())
+}
+
+/// Whether the target lets us in by itself.
+pub(crate) fn is_invited(target: &LinkTarget) -> bool {
+    matches!(target, LinkTarget::Uri { uri, .. } if uri.invite().is_some())
+}
+
+/// Why a link did not come up, and what to try.
+pub(crate) fn unanswered(error: &WaitError, is_invited: bool, own: Hashname) -> Failure {
+    match is_invited {
+        true => {
+            no_answer(error).hint("an invite is good once, and not for ever: ask for a new one")
+        }
+        false => no_answer(error).hint(let_us_in(own)),
+    }
 }
 
 /// A link that may not come up.

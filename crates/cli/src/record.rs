@@ -1,5 +1,6 @@
 //! What commands report: JSON lines for programs, sentences for people.
 
+mod chat;
 mod invites;
 mod letters;
 mod links;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::chat::{ChatRecord, MessageRecord, ParticipantRecord, Presence};
 pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::letters::LetterRecord;
 pub(crate) use self::links::{KnownRecord, LinkRecord, PathRecord, show_path};
@@ -182,6 +184,24 @@ pub(crate) enum Record {
     },
     /// What a URI says.
     Uri(UriRecord),
+    /// The chat that we take part in.
+    Chat(ChatRecord),
+    /// Somebody says something.
+    Message(MessageRecord),
+    /// Somebody says something else in place of what they said last.
+    Edited(MessageRecord),
+    /// Somebody takes part, comes or goes.
+    Participant(ParticipantRecord),
+    /// The leader of the chat has let us in.
+    Joined {
+        /// The name of the chat, if it has one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        title: Option<String>,
+    },
+    /// Somebody asks to be let in.
+    Knock { hashname: String, name: String },
+    /// What was said has reached everybody who is there.
+    Delivered { count: usize },
 }
 
 impl Record {

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::chat::text::escaped;
 use crate::failure::{Failure, Outcome, printable};
 use crate::record::Record;
 
@@ -27,6 +28,8 @@ pub(crate) enum Report {
         /// It printed what it was to confirm.
         confirmed: mpsc::Receiver<()>,
     },
+    /// To whoever shows them here, in their own time.
+    Hand(mpsc::Sender<Record>),
 }
 
 /// Prints records.
@@ -41,20 +44,12 @@ pub(crate) struct Printer {
 impl Report {
     /// For commands whose stdout is theirs.
     pub(crate) fn stdout(json: bool) -> Self {
-        Self::Print(Printer {
-            json,
-            stderr: false,
-            progress: None,
-        })
+        Self::Print(Printer::new(json, false))
     }
 
     /// For commands whose stdout carries data.
     pub(crate) fn stderr(json: bool) -> Self {
-        Self::Print(Printer {
-            json,
-            stderr: true,
-            progress: None,
-        })
+        Self::Print(Printer::new(json, true))
     }
 
     /// For a client of the control socket, to which somebody sends what comes out at the other end, and whose
@@ -63,6 +58,12 @@ impl Report {
         let (client, records) = mpsc::channel(RECORD_CAPACITY);
         let (confirm, confirmed) = mpsc::channel(1);
         (Self::Send { client, confirmed }, records, confirm)
+    }
+
+    /// For whoever shows records here, to whom somebody hands what comes out at the other end.
+    pub(crate) fn hand() -> (Self, mpsc::Receiver<Record>) {
+        let (sender, records) = mpsc::channel(RECORD_CAPACITY);
+        (Self::Hand(sender), records)
     }
 
     /// Passes one on.
@@ -78,6 +79,10 @@ impl Report {
                 let sent = client.send_timeout(record, SLOW_CLIENT).await;
                 sent.map_err(|_| gone())
             }
+            Self::Hand(reader) => {
+                let sent = reader.send(record).await;
+                sent.map_err(|_| Failure::failed("nobody reads what is to be shown"))
+            }
         }
     }
 
@@ -90,7 +95,7 @@ impl Report {
         debug_assert!(record.is_confirmed());
         self.report(record).await?;
         match self {
-            Self::Print(_) => Ok(()),
+            Self::Print(_) | Self::Hand(_) => Ok(()),
             Self::Send { confirmed, .. } => {
                 let confirmed = timeout(SLOW_CLIENT, confirmed.recv()).await;
                 confirmed.ok().flatten().ok_or_else(gone)
@@ -104,7 +109,17 @@ fn gone() -> Failure {
 }
 
 impl Printer {
-    fn print(&mut self, record: &Record) -> io::Result<()> {
+    /// One that prints to standard output, or to stderr.
+    pub(crate) fn new(json: bool, stderr: bool) -> Self {
+        Self {
+            json,
+            stderr,
+            progress: None,
+        }
+    }
+
+    /// Prints one.
+    pub(crate) fn print(&mut self, record: &Record) -> io::Result<()> {
         if let Record::Progress { done, total } = record {
             self.draw(*done, *total);
             return Ok(());
@@ -118,8 +133,8 @@ impl Printer {
 
     fn write(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
         if self.json {
-            serde_json::to_writer(&mut *out, record)?;
-            writeln!(out)?;
+            // Where it is a terminal, texts of peers must do nothing to it.
+            writeln!(out, "{}", escaped(&serde_json::to_string(record)?))?;
         } else {
             writeln!(out, "{}", printable(&record.to_string()))?;
         }

@@ -4,7 +4,7 @@ mod common;
 
 use common::World;
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 29] = [
     &["demo"],
     &["id", "new"],
     &["id", "show"],
@@ -31,6 +31,7 @@ const COMMANDS: [&[&str]; 28] = [
     &["uri", "list"],
     &["uri", "revoke"],
     &["bench"],
+    &["chat"],
     &["completions"],
     &["id"],
 ];

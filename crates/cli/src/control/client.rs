@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
 
 use super::frames::{FrameReader, FrameWriter};
 use super::{Answer, CONFIRMED, lines, socket};
+use crate::chat::Input;
 use crate::failure::{Failure, Outcome};
 use crate::operation::Request;
 use crate::pump::{PumpError, Sink, Source, pump};
@@ -79,6 +81,30 @@ impl Client {
             rest(read, &mut tokio::io::sink(), path, report).await
         };
         tokio::select! { outcome = down => outcome, outcome = up => outcome }
+    }
+
+    /// Takes part in a chat: inputs go there as they come.
+    pub(crate) async fn chat(
+        mut self,
+        request: &Request,
+        inputs: &mut mpsc::Receiver<Input>,
+        report: &mut Report,
+    ) -> Outcome {
+        self.ask(request).await;
+        let Self { read, write, path } = &mut self;
+        let up = async {
+            while let Some(input) = inputs.recv().await {
+                // If the endpoint takes no more, it says why.
+                if lines::write(write, &input).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            outcome = rest(read, path, report) => outcome,
+            // Whoever types has left.
+            () = up => Ok(()),
+        }
     }
 
     async fn ask(&mut self, request: &Request) {

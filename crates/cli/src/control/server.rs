@@ -15,7 +15,8 @@ use tokio::time::timeout;
 
 use super::frames::{FrameReader, FrameWriter};
 use super::{Answer, CONFIRMED, lines, socket};
-use crate::args::PipeEnd;
+use crate::args::{PipeEnd, Talk};
+use crate::chat::{self, INPUT_CAPACITY, Input};
 use crate::command::pipe;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Outcome};
@@ -118,6 +119,7 @@ async fn serve(client: UnixStream, endpoint: &Endpoint) -> io::Result<()> {
     match request(&mut read).await {
         Ok(None) => Ok(()),
         Ok(Some(Request::Pipe(end))) => serve_pipe(read, write, endpoint, &end).await,
+        Ok(Some(Request::Chat(talk))) => serve_chat(read, write, endpoint, &talk).await,
         Ok(Some(request)) => serve_records(read, write, endpoint, request).await,
         Err(error) => answer(&mut write, &Answer::Failed(not_understood(&error))).await,
     }
@@ -159,6 +161,47 @@ async fn serve_records(
     let (outcome, ()) = tokio::select! {
         both = both => both?,
         gone = listen(&mut read, &confirm) => return Err(gone),
+    };
+    answer(&mut write, &last_answer(outcome)).await
+}
+
+/// Has the client take part in a chat, in which it leaves when it closes the connection.
+async fn serve_chat(
+    mut read: BufReader<OwnedReadHalf>,
+    mut write: OwnedWriteHalf,
+    endpoint: &Endpoint,
+    talk: &Talk,
+) -> io::Result<()> {
+    let (mut report, mut records) = Report::channel();
+    let (input, mut inputs) = mpsc::channel(INPUT_CAPACITY);
+    let work = async {
+        let outcome = chat::perform(endpoint, talk, &mut inputs, &mut report).await;
+        drop(report);
+        io::Result::Ok(outcome)
+    };
+    let relay = async {
+        while let Some(record) = records.recv().await {
+            answer(&mut write, &Answer::Record(Box::new(record))).await?;
+        }
+        Ok(())
+    };
+    let hear = async {
+        loop {
+            match lines::read::<Input>(&mut read).await {
+                Ok(Some(wanted)) => {
+                    if input.send(wanted).await.is_err() {
+                        return std::future::pending().await;
+                    }
+                }
+                Ok(None) => return io::ErrorKind::UnexpectedEof.into(),
+                Err(error) => return error,
+            }
+        }
+    };
+    let both = async { tokio::try_join!(work, relay) };
+    let (outcome, ()) = tokio::select! {
+        both = both => both?,
+        gone = hear => return Err(gone),
     };
     answer(&mut write, &last_answer(outcome)).await
 }

@@ -6,6 +6,7 @@ use mesh::Path;
 use serde_json::Value;
 
 use super::{PingSummary, Record, UriRecord, short, show_path};
+use crate::chat::text::line_name;
 use crate::forward::allowing;
 
 impl fmt::Display for Record {
@@ -192,6 +193,22 @@ impl fmt::Display for Record {
             }
             Self::Identity { hashname, file, .. } => write!(f, "{hashname}\nin {file}"),
             Self::Uri(uri) => uri.fmt(f),
+            Self::Chat(chat) => chat.fmt(f),
+            Self::Message(message) => message.fmt(f),
+            Self::Edited(message) => write!(f, "{message} (edited)"),
+            Self::Participant(participant) => participant.fmt(f),
+            Self::Joined { title: None } => f.write_str("* you are let in"),
+            Self::Joined { title: Some(title) } => {
+                write!(f, "* you are let in to {}", line_name(title))
+            }
+            Self::Knock { hashname, name } => write!(
+                f,
+                "* {} ({}) asks to be let in: /admit {}",
+                line_name(name),
+                short(hashname),
+                short(hashname)
+            ),
+            Self::Delivered { count } => write!(f, "* what you said has reached {count} others"),
         }
     }
 }
