@@ -246,7 +246,10 @@ impl<'a> Session<'a> {
     }
 
     async fn tell_people(&mut self) -> Outcome {
-        for change in self.people.changes(self.chat) {
+        let changes = self.people.changes(self.chat);
+        // First of all that we are let in: only then are there others.
+        self.look_whether_joined().await?;
+        for change in changes {
             self.report.report(Record::Participant(change)).await?;
         }
         Ok(())
