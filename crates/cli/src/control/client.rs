@@ -100,8 +100,10 @@ impl Client {
                 }
             }
         };
+        // A chat has nothing to confirm.
+        let mut nothing = tokio::io::sink();
         tokio::select! {
-            outcome = rest(read, path, report) => outcome,
+            outcome = rest(read, &mut nothing, path, report) => outcome,
             // Whoever types has left.
             () = up => Ok(()),
         }

@@ -172,7 +172,7 @@ async fn serve_chat(
     endpoint: &Endpoint,
     talk: &Talk,
 ) -> io::Result<()> {
-    let (mut report, mut records) = Report::channel();
+    let (mut report, mut records, _) = Report::channel();
     let (input, mut inputs) = mpsc::channel(INPUT_CAPACITY);
     let work = async {
         let outcome = chat::perform(endpoint, talk, &mut inputs, &mut report).await;
