@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use mesh::HandlerError;
 use mesh::prelude::*;
-use telehash_channel_chat::{
-    Ack, ChatEvent, Conversation, Id, MemoryStore, MeshChatExt as _, NewSeat,
-};
+use telehash_channel_chat::{Ack, ChatEvent, Conversation, Id, MemoryStore, NewSeat};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
