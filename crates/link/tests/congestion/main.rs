@@ -3,4 +3,11 @@
 
 mod sim;
 
+mod changes;
+mod queue;
 mod rungs;
+mod sharing;
+
+use telehash_link::ControllerKind;
+
+const BOTH: [ControllerKind; 2] = [ControllerKind::Cubic, ControllerKind::Bbr];

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use telehash_link::{
     ChannelEvent, ChannelId, ControllerKind, Flow, FlowConfig, Instant, Open, Order, PacketError,
-    PipeProfile, PipeSlot, PipeStats,
+    PipeProfile, PipeSlot,
 };
-use telehash_netsim::{Conditions, Loss, Network, Queue};
+use telehash_netsim::{Conditions, Loss, Network, Packet, Queue, Verdict};
 
 /// What token, cloak, cipher (CS3a), UDP and IP add to a packet.
 const ENVELOPE: usize = 94;
@@ -91,10 +91,6 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    pub(crate) fn stats(&self) -> PipeStats {
-        self.flows[0].pipe_stats(SLOT)
-    }
-
     fn app(&mut self, now: Instant, content: &[u8]) {
         if let Source::Every(bytes, interval) = self.source {
             while self.due <= now {
@@ -217,6 +213,33 @@ impl Sim {
     pub(crate) fn set_path(&mut self, path: Path) {
         self.path = path;
         self.network.set_conditions(&path.conditions());
+    }
+
+    /// Loses everything from now on, or no longer.
+    pub(crate) fn set_blocked(&mut self, blocked: bool) {
+        for transfer in &self.transfers {
+            let [one, other] = transfer.places;
+            for (from, to) in [(one, other), (other, one)] {
+                if blocked {
+                    self.network.block(from, to);
+                } else {
+                    self.network.unblock(from, to);
+                }
+            }
+        }
+    }
+
+    /// Holds acks back, so that all of so long arrive at once.
+    pub(crate) fn bunch_acks(&mut self, time: Duration) {
+        let senders: Vec<SocketAddr> = self.transfers.iter().map(|one| one.places[0]).collect();
+        let micros = time.as_micros() as u64;
+        self.network.add_filter(move |packet: &mut Packet| {
+            if !senders.contains(&packet.to) {
+                return Verdict::Pass;
+            }
+            let late = packet.sent.as_micros() % micros;
+            Verdict::Delay(Duration::from_micros(micros - late))
+        });
     }
 
     /// Runs for this long.

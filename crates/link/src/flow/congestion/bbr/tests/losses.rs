@@ -120,11 +120,7 @@ fn a_round_with_losses_lowers_the_short_term_bounds_to_what_arrives() {
     }
     let bounds = path.bbr.bounds;
     let known = path.bbr.max_bw.get();
-    assert!(
-        bounds.bw_shortterm <= known,
-        "{bounds:?}, {known}, {:?}",
-        path.bbr
-    );
+    assert!(bounds.bw_shortterm <= known, "{bounds:?}, {known}");
     assert!(
         bounds.bw_shortterm >= part(path.rate, 90),
         "it arrived at the rate"
