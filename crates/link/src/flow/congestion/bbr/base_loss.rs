@@ -4,6 +4,8 @@
 //! estimate moves by an eighth at a time, and no round counts as more than 2 % above it: bursts pass
 //! it by, steady loss does not.
 
+use core::time::Duration;
+
 /// One, as a share: shares are in parts of a million.
 const ONE: u64 = 1_000_000;
 
@@ -31,6 +33,8 @@ pub(super) struct BaseLoss {
     /// Bytes that arrived and were lost since this was looked at.
     arrived: u64,
     lost: u64,
+    /// The shortest time that a packet took meanwhile.
+    delay: Option<Duration>,
 }
 
 impl BaseLoss {
@@ -39,9 +43,12 @@ impl BaseLoss {
         share: THRESHOLD,
         arrived: 0,
         lost: 0,
+        delay: None,
     };
 
-    pub(super) fn on_arrived(&mut self, bytes: u64) {
+    /// Packets arrived, the newest of them after so long.
+    pub(super) fn on_arrived(&mut self, bytes: u64, delay: Duration) {
+        self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
         self.arrived = self.arrived.saturating_add(bytes);
     }
 
@@ -49,8 +56,10 @@ impl BaseLoss {
         self.lost = self.lost.saturating_add(bytes);
     }
 
-    /// A round is over in which the path was not pushed, or was.
-    pub(super) fn end_round(&mut self, quiet: bool, packet: u64) {
+    /// A round is over in which the path was not pushed, or was. Where packets wait, those that get
+    /// lost may be lost to the queue: such rounds tell nothing either.
+    pub(super) fn end_round(&mut self, quiet: bool, packet: u64, min_rtt: Duration) {
+        let quiet = quiet && self.delay.is_some_and(|delay| delay <= min_rtt * 5 / 4);
         let all = self.arrived.saturating_add(self.lost);
         if quiet && all < LEAST_PACKETS.saturating_mul(packet) {
             return;
@@ -61,7 +70,7 @@ impl BaseLoss {
             let seen = seen.min(self.share + THRESHOLD);
             self.share = ((self.share * 7 + seen) / 8).min(MAX_BASE_LOSS);
         }
-        (self.arrived, self.lost) = (0, 0);
+        (self.arrived, self.lost, self.delay) = (0, 0, None);
     }
 
     /// What the path loses of so many bytes by itself, and by chance.
@@ -94,12 +103,13 @@ mod tests {
     use super::*;
 
     const PACKET: u64 = 1000;
+    const RTT: Duration = Duration::from_millis(50);
 
     fn rounds(base: &mut BaseLoss, rounds: u64, lost: impl Fn(u64) -> u64) {
         for round in 0..rounds {
             base.on_lost(lost(round) * PACKET);
-            base.on_arrived((100 - lost(round)) * PACKET);
-            base.end_round(true, PACKET);
+            base.on_arrived((100 - lost(round)) * PACKET, RTT);
+            base.end_round(true, PACKET, RTT);
         }
     }
 
@@ -141,8 +151,19 @@ mod tests {
     fn rounds_in_which_the_path_was_pushed_do_not_count() {
         let mut base = BaseLoss::default();
         base.on_lost(90 * PACKET);
-        base.end_round(false, PACKET);
+        base.end_round(false, PACKET, RTT);
         rounds(&mut base, 1, |_| 0);
+        assert_eq!(base.share(), 0);
+    }
+
+    #[test]
+    fn what_is_lost_where_packets_wait_does_not_count() {
+        let mut base = BaseLoss::default();
+        for _ in 0..10 {
+            base.on_lost(5 * PACKET);
+            base.on_arrived(95 * PACKET, RTT * 3 / 2);
+            base.end_round(true, PACKET, RTT);
+        }
         assert_eq!(base.share(), 0);
     }
 }

@@ -280,7 +280,8 @@ impl Controller for Bbr {
         self.losses.on_ack(&ack);
         self.max_bw.on_ack(&ack);
         self.adapt_lower_bounds();
-        self.base_loss.on_arrived(ack.acked);
+        let delay = ack.now.saturating_duration_since(ack.newest_sent_at);
+        self.base_loss.on_arrived(ack.acked, delay);
         self.update_round(&ack);
         self.update_aggregation(&ack);
         self.full_pipe.on_ack(&ack, self.round.began);
@@ -325,7 +326,8 @@ impl Bbr {
         self.probe.rounds = self.probe.rounds.saturating_add(1);
         self.window_limited = [false, self.window_limited[0]];
         let quiet = self.full_pipe.reached && matches!(self.state, State::Down | State::Cruise);
-        self.base_loss.end_round(quiet, self.packet);
+        let min_rtt = self.min_rtt.least.unwrap_or_default();
+        self.base_loss.end_round(quiet, self.packet, min_rtt);
     }
 
     fn is_window_limited(&self) -> bool {
