@@ -36,7 +36,7 @@ fn two_of_a_kind_share_evenly() {
     for kind in BOTH {
         for later in [ms(300), secs(7)] {
             let (first, both) = share(path(), [kind; 2], later);
-            println!("{kind} {later:?} {first} {both}");
+            println!("{kind} {later:?}: {first} of {both}");
             assert!(
                 (40..=60).contains(&first),
                 "{kind}: {first} after {later:?}"
@@ -48,10 +48,13 @@ fn two_of_a_kind_share_evenly() {
 
 #[test]
 fn bbr_and_cubic_leave_each_other_a_share() {
-    for controllers in [BOTH, [BOTH[1], BOTH[0]]] {
-        let (first, both) = share(path(), controllers, secs(5));
-        println!("{controllers:?} {first} {both}");
-        assert!((30..=70).contains(&first), "{controllers:?}: {first}");
-        assert!(both >= 80, "{controllers:?}: {both}");
+    for queue in [path().queue, 4 * path().queue] {
+        for controllers in [BOTH, [BOTH[1], BOTH[0]]] {
+            let path = Path { queue, ..path() };
+            let (first, both) = share(path, controllers, secs(5));
+            println!("{controllers:?} {queue}: {first} of {both}");
+            assert!((30..=70).contains(&first), "{controllers:?}: {first}");
+            assert!(both >= 80, "{controllers:?}: {both}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What losses say about how much may be under way.
 
+use core::time::Duration;
+
 use telehash_e3x::Instant;
 
 use super::{
@@ -44,6 +46,8 @@ pub(super) struct LossRound {
     since: Instant,
     /// What the path was known to lose by itself when the round began: losses do not excuse themselves.
     pub(super) base: BaseLoss,
+    /// The shortest time that a packet took meanwhile.
+    delay: Option<Duration>,
     /// The last ack ended one.
     pub(super) ended: bool,
     pub(super) any: bool,
@@ -73,6 +77,8 @@ impl LossRound {
     pub(super) fn on_ack(&mut self, ack: &Ack) {
         self.bw_latest = self.bw_latest.max(ack.rate);
         self.inflight_latest = self.inflight_latest.max(ack.delivered);
+        let delay = ack.delay();
+        self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
         self.ended = ack.newest_sent_at >= self.since;
         if self.ended {
             self.since = ack.now;
@@ -95,6 +101,7 @@ impl LossRound {
 
     pub(super) fn forget_losses(&mut self) {
         (self.any, self.lost, self.runs, self.last) = (false, 0, 0, None);
+        self.delay = None;
     }
 }
 
@@ -136,7 +143,12 @@ impl Bbr {
             return;
         }
         let volume = self.losses.inflight_latest.saturating_add(self.losses.lost);
-        if self.losses.lost > self.losses.base.of(volume, self.packet) {
+        // Where packets wait, what gets lost is lost to the queue.
+        let waits = self
+            .losses
+            .delay
+            .is_some_and(|delay| self.min_rtt.is_queue(delay));
+        if waits || self.losses.lost > self.losses.base.of(volume, self.packet) {
             let (bw, inflight) = (self.losses.bw_latest, self.losses.inflight_latest);
             self.lower_bounds(bw, inflight);
         }

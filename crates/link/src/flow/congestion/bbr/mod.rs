@@ -142,6 +142,13 @@ struct Ack {
     app_limited: bool,
 }
 
+impl Ack {
+    /// How long the newest of the arrived packets took, more or less: it may not be known which it was.
+    fn delay(&self) -> Duration {
+        self.now.saturating_duration_since(self.newest_sent_at)
+    }
+}
+
 impl Bbr {
     pub(in super::super) fn new() -> Self {
         Self {
@@ -280,8 +287,7 @@ impl Controller for Bbr {
         self.losses.on_ack(&ack);
         self.max_bw.on_ack(&ack);
         self.adapt_lower_bounds();
-        let delay = ack.now.saturating_duration_since(ack.newest_sent_at);
-        self.base_loss.on_arrived(ack.acked, delay);
+        self.base_loss.on_arrived(ack.acked, ack.delay());
         self.update_round(&ack);
         self.update_aggregation(&ack);
         self.full_pipe.on_ack(&ack, self.round.began);
@@ -326,8 +332,11 @@ impl Bbr {
         self.probe.rounds = self.probe.rounds.saturating_add(1);
         self.window_limited = [false, self.window_limited[0]];
         let quiet = self.full_pipe.reached && matches!(self.state, State::Down | State::Cruise);
-        let min_rtt = self.min_rtt.least.unwrap_or_default();
-        self.base_loss.end_round(quiet, self.packet, min_rtt);
+        let waits = self
+            .base_loss
+            .delay
+            .is_none_or(|delay| self.min_rtt.is_queue(delay));
+        self.base_loss.end_round(quiet && !waits, self.packet);
     }
 
     fn is_window_limited(&self) -> bool {

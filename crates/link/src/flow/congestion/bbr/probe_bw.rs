@@ -106,17 +106,16 @@ impl Bbr {
         if !self.full_pipe.reached || self.adapt_long_term(ack) {
             return;
         }
-        match self.state {
+        let state = self.state;
+        match state {
             State::Down | State::Cruise if self.is_time_to_probe(ack.now) => {
                 self.start_refill(ack.now);
             }
             State::Down if self.is_time_to_cruise(ack) => self.start_cruise(),
             State::Refill if self.round.began => self.start_up(ack),
-            State::Up => {
-                if self.is_time_to_go_down(ack) {
-                    self.probe.too_high = false;
-                    self.start_down(ack.now);
-                }
+            State::Up if self.is_time_to_go_down(ack) => {
+                self.probe.too_high = false;
+                self.start_down(ack.now);
             }
             _ => {}
         }

@@ -30,6 +30,11 @@ pub(super) struct MinRtt {
 }
 
 impl MinRtt {
+    /// Whether a packet that took so long waited on the way.
+    pub(super) fn is_queue(&self, delay: Duration) -> bool {
+        self.least.is_some_and(|least| delay > least * 5 / 4)
+    }
+
     /// Whether what left at `prior_delivered` did so while the round trip was looked for.
     pub(super) const fn is_limiting(&self, prior_delivered: u64) -> bool {
         prior_delivered < self.limited_until

@@ -139,7 +139,7 @@ impl Path {
         }
         let stamp = self.deliveries.on_sent(at, PACKET, self.in_flight);
         self.in_flight += PACKET;
-        let unlucky = self.lose_every > 0 && self.sent % self.lose_every == 0;
+        let unlucky = self.sent.is_multiple_of(self.lose_every);
         self.flying.push_back(Flying {
             number: self.sent,
             stamp,

@@ -9,7 +9,7 @@ use super::super::{Bbr, control::MAX_RATE};
 use crate::flow::congestion::{Controller, Cubic, Departure, LostPacket, MAX_WINDOW, RateSample};
 
 /// Something that a controller is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Call {
     Size(u64),
     Sent(Departure),
