@@ -25,6 +25,9 @@ const PACKET_THRESHOLD: u64 = 3;
 /// and the most this becomes on pipes that reorder.
 const LATE_EIGHTHS: (u32, u32) = (1, 8);
 
+/// A round trip that is only guessed counts as so many known ones at most.
+const MAX_GUESS: u32 = 3;
+
 /// On reliable pipes nothing is lost but what the peer itself dropped: probes are this rare.
 const RELIABLE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -431,7 +434,8 @@ impl Lane {
         let number = number.max(self.ledger.first());
         if let Some(record) = self.ledger.get(number) {
             self.guess = Some(number);
-            self.guessed_rtt = now.saturating_duration_since(record.sent_at);
+            let rtt = now.saturating_duration_since(record.sent_at);
+            self.guessed_rtt = rtt.min(self.rtt.recent() * MAX_GUESS);
             self.batch.newest = Some((number, record.stamp, record.sent_at));
         }
     }
