@@ -9,7 +9,7 @@ use telehash_link::{
 };
 
 const SLOT: PipeSlot = PipeSlot(0);
-const MAX_PLAIN: usize = 1334;
+const PLAIN: usize = 1334;
 
 /// Two flows with a stream between them, 20 ms apart, that has run for a while.
 struct Pair {
@@ -63,8 +63,8 @@ impl Pair {
     fn carry(&mut self, from: usize) -> usize {
         let mut packets = Vec::new();
         loop {
-            let mut plain = Vec::with_capacity(MAX_PLAIN);
-            let sent = self.flows[from].poll_packet(self.now, SLOT, MAX_PLAIN, &mut plain);
+            let mut plain = Vec::with_capacity(PLAIN);
+            let sent = self.flows[from].poll_packet(self.now, SLOT, PLAIN, &mut plain);
             if sent.is_none() {
                 break;
             }

@@ -26,7 +26,7 @@ const PACKET_THRESHOLD: u64 = 3;
 const LATE_EIGHTHS: (u32, u32) = (1, 8);
 
 /// A round trip that is only guessed counts as so many known ones at most.
-const MAX_GUESS: u32 = 3;
+const GUESSED_ROUND_TRIPS: u32 = 3;
 
 /// On reliable pipes nothing is lost but what the peer itself dropped: probes are this rare.
 const RELIABLE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -435,7 +435,7 @@ impl Lane {
         if let Some(record) = self.ledger.get(number) {
             self.guess = Some(number);
             let rtt = now.saturating_duration_since(record.sent_at);
-            self.guessed_rtt = rtt.min(self.rtt.recent() * MAX_GUESS);
+            self.guessed_rtt = rtt.min(self.rtt.recent() * GUESSED_ROUND_TRIPS);
             self.batch.newest = Some((number, record.stamp, record.sent_at));
         }
     }

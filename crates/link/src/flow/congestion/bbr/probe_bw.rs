@@ -10,13 +10,13 @@ use super::{Ack, Bbr, State, UNBOUNDED, part};
 const WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(1));
 
 /// Rounds between probes at most, so that flows that grow by a packet a round get their share.
-const MAX_ROUNDS: u64 = 63;
+const ROUNDS: u64 = 63;
 
 /// What is left free of the long-term bound, in hundredths (Headroom).
 const HEADROOM: u64 = 15;
 
 /// Doublings of growth while probing.
-const MAX_DOUBLINGS: u32 = 30;
+const DOUBLINGS: u32 = 30;
 
 /// Where the acks of a probe are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Bbr {
     }
 
     fn is_time_to_probe(&self, now: Instant) -> bool {
-        let rounds = (self.target_inflight() / self.packet).min(MAX_ROUNDS);
+        let rounds = (self.target_inflight() / self.packet).min(ROUNDS);
         now > self.probe.began + self.probe.wait || self.probe.rounds >= rounds
     }
 
@@ -209,7 +209,7 @@ impl Bbr {
     /// The bound grows faster every round: by a packet, two, four, … a round.
     fn steepen(&mut self) {
         let growth = 1_u64 << self.probe.doublings;
-        self.probe.doublings = (self.probe.doublings + 1).min(MAX_DOUBLINGS);
+        self.probe.doublings = (self.probe.doublings + 1).min(DOUBLINGS);
         self.probe.acked_per_packet = (self.window / growth).max(self.packet);
     }
 
