@@ -27,7 +27,7 @@ impl Access {
     /// Brings an endpoint up, or attaches to the one that uses the same state directory.
     pub(crate) async fn open(global: &Global, listening: &Listening) -> Outcome<Self> {
         let place = place(global)?;
-        let up = Endpoint::up(&place, listening, global.look_ups()).await;
+        let up = Endpoint::up(&place, listening, global).await;
         match (up, &place) {
             (Ok(endpoint), _) => Ok(Self::Own(Box::new(endpoint))),
             #[cfg(unix)]
@@ -35,6 +35,10 @@ impl Access {
                 match Client::connect(state).await {
                     Some(_) if !global.name_server.is_empty() => Err(Failure::usage(
                         "an endpoint runs already, and --name-server cannot change whom it asks",
+                    )
+                    .hint("leave it out, or give it to `mesh up`")),
+                    Some(_) if global.congestion.is_some() => Err(Failure::usage(
+                        "an endpoint runs already, and --congestion cannot change how it sends",
                     )
                     .hint("leave it out, or give it to `mesh up`")),
                     Some(client) => Ok(Self::Running(client)),

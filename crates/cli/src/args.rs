@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mesh::sock::{AllowRule, BindRule};
-use mesh::{Csid, Hashname, LookUps};
+use mesh::{ControllerKind, Csid, Hashname, LookUps};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::boxes::{BoxCommand, BoxGet, BoxPut, Caching, Letters};
@@ -59,6 +59,10 @@ pub(crate) struct Global {
     /// (may be repeated)
     #[arg(long, global = true, value_name = "ADDR", help_heading = "Global")]
     pub(crate) name_server: Vec<SocketAddr>,
+    /// Congestion controller: cubic, or bbr for paths that lose packets without being full (cubic unless
+    /// given)
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global")]
+    pub(crate) congestion: Option<ControllerKind>,
     /// Print JSON lines (on stderr where stdout carries data)
     #[arg(long, global = true, help_heading = "Global")]
     pub(crate) json: bool,

@@ -11,9 +11,8 @@ use mesh::prelude::*;
 use mesh::state::{KnownLinks, StateError, Trust, create_identity, read_identity};
 use mesh::transport::ip::Listen;
 use mesh::{
-    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, LookUps,
-    QuicConfig, QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport,
-    generate_identity,
+    BuildError, Builder, CipherSets, Csid, Identity, InviteError, InviteOptions, QuicConfig,
+    QuicTransport, TcpConfig, TcpTransport, TlsConfig, UdpConfig, UdpTransport, generate_identity,
 };
 use serde_json::Value;
 
@@ -111,17 +110,20 @@ impl Endpoint {
     pub(crate) async fn up(
         place: &Place,
         listening: &Listening,
-        look_ups: LookUps,
+        global: &args::Global,
     ) -> Result<Self, BringUpError> {
         let streams = Arc::new(Streams::new(listening.echo));
         let mut builder = listen(listening)
-            .look_ups(look_ups)
+            .look_ups(global.look_ups())
             .accept(policy(listening.accept))
             .discover(listening.announce)
             .router(listening.router)
             .port_mapping(listening.portmap);
         for hashname in &listening.allow {
             builder = builder.allow(*hashname);
+        }
+        if let Some(controller) = global.congestion {
+            builder = builder.congestion(controller);
         }
         let (mut lock, mut chats) = (None, Shelf::default());
         match place {

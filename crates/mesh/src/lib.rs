@@ -100,12 +100,13 @@ pub use telehash_resolve as resolve;
 pub use telehash_resolve::LookUps;
 pub use telehash_runtime::{
     Accept, AckMode, Announcing, BuildError, Builder, Channel, ChannelError, ChannelHandler,
-    ChannelId, ChannelReceiver, ChannelSender, ConnectOptions, Decision, DiscoverError, DownReason,
-    EndpointStats, Events, FindError, FlowConfig, HandlerError, HandlerOutcome, IncomingChannel,
-    IntoLinkTarget, InviteError, InviteOptions, Link, LinkError, LinkState, LinkStats, LinkTarget,
-    MappedPort, Mesh, MeshEvent, MeshStats, Open, OpenError, Packet, PingError, PingReply,
-    PipeStatus, PortMapper, PortMapping, Resolver, RouterSession, SendError, Share, ShareError,
-    StateWatch, Stranger, StrangerBudget, TargetError, WaitError, generate_identity, state,
+    ChannelId, ChannelReceiver, ChannelSender, ConnectOptions, ControllerKind, Decision,
+    DiscoverError, DownReason, EndpointStats, Events, FindError, FlowConfig, HandlerError,
+    HandlerOutcome, IncomingChannel, IntoLinkTarget, InviteError, InviteOptions, Link, LinkError,
+    LinkState, LinkStats, LinkTarget, MappedPort, Mesh, MeshEvent, MeshStats, Open, OpenError,
+    Packet, PingError, PingReply, PipeStatus, PortMapper, PortMapping, Resolver, RouterSession,
+    SendError, Share, ShareError, StateWatch, Stranger, StrangerBudget, TargetError,
+    UnknownController, WaitError, generate_identity, state,
 };
 #[cfg(feature = "jwt")]
 pub use telehash_runtime::{JwtKey, JwtKeyError, JwtPolicy, JwtRefusal};

@@ -1,6 +1,6 @@
 //! The network.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use telehash_transport::impair::{Arrival, Conditions, Counters, Fate, Flights, Lanes};
 
@@ -18,10 +18,15 @@ pub const MAX_IN_FLIGHT: usize = 262_144;
 /// is for, and drops what is for nobody. A node that moves simply sends from another address.
 pub struct Network {
     lanes: Lanes,
+    /// Directions that go by the road of another one.
+    shared: BTreeMap<Direction, Direction>,
     flights: Flights<Instant, Packet>,
     filters: Vec<Box<dyn Filter>>,
     traces: Vec<Box<dyn Trace>>,
 }
+
+/// From one address to another.
+type Direction = (SocketAddr, SocketAddr);
 
 /// A packet on its way, or delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,7 @@ impl Network {
     pub const fn new(seed: u64) -> Self {
         Self {
             lanes: Lanes::new(seed),
+            shared: BTreeMap::new(),
             flights: Flights::new(),
             filters: Vec::new(),
             traces: Vec::new(),
@@ -65,6 +71,12 @@ impl Network {
     pub fn set_between(&mut self, one: SocketAddr, other: SocketAddr, conditions: &Conditions) {
         self.set_direction(one, other, conditions.clone());
         self.set_direction(other, one, conditions.clone());
+    }
+
+    /// Sends the packets of `direction` by the road of another one from now on, each from one address
+    /// to another: both share its bottleneck, its queue and its chances, and count as one.
+    pub fn share_road(&mut self, direction: Direction, road: Direction) {
+        self.shared.insert(direction, road);
     }
 
     /// Loses everything in one direction from now on.
@@ -170,7 +182,9 @@ impl Network {
     }
 
     fn pass(&mut self, now: Instant, packet: &mut Packet) -> Fate {
-        let lane = self.lanes.lane(packet.from, packet.to);
+        let direction = (packet.from, packet.to);
+        let (from, to) = self.shared.get(&direction).copied().unwrap_or(direction);
+        let lane = self.lanes.lane(from, to);
         if self.flights.len() >= MAX_IN_FLIGHT {
             return lane.refuse(packet.bytes.len());
         }

@@ -386,3 +386,20 @@ impl std::io::Write for SharedText {
         Ok(())
     }
 }
+
+#[test]
+fn directions_that_share_a_road_queue_behind_each_other() {
+    let mut network = Network::new(1);
+    let slow = Conditions::perfect().with_rate(1_000);
+    network.set_direction(node(1), node(2), slow);
+    network.share_road((node(3), node(4)), (node(1), node(2)));
+    network.send(at(0), node(1), node(2), vec![1; 100]);
+    network.send(at(0), node(3), node(4), vec![2; 100]);
+    network.send(at(0), node(3), node(2), vec![3; 100]);
+    let arrived: Vec<(Instant, u8)> = drain(&mut network)
+        .into_iter()
+        .map(|(at, bytes)| (at, bytes[0]))
+        .collect();
+    assert_eq!(arrived, [(at(0), 3), (at(100), 1), (at(200), 2)]);
+    assert_eq!(network.counters(node(1), node(2)).sent, 2);
+}

@@ -14,7 +14,7 @@ use rand_core::SeedableRng as _;
 use telehash_channel_path::{PathConfig, Share};
 use telehash_e3x::{CipherSets, Identity};
 use telehash_hashname::{Csid, Hashname};
-use telehash_link::{Config, Endpoint, FlowConfig, StrangerBudget, TransportId};
+use telehash_link::{Config, ControllerKind, Endpoint, FlowConfig, StrangerBudget, TransportId};
 use telehash_transport::{Remote, Transport, TransportError};
 use tokio::runtime::Handle;
 
@@ -207,6 +207,13 @@ impl Builder {
     /// Sets the limits and algorithms of channels and congestion control.
     pub fn flow(mut self, flow: FlowConfig) -> Self {
         self.config.flow = flow;
+        self
+    }
+
+    /// Sets how pipes without congestion control of their own are controlled: CUBIC by default, or BBR
+    /// for paths that lose packets without being full. Part of [`flow`](Self::flow), which replaces it.
+    pub fn congestion(mut self, controller: ControllerKind) -> Self {
+        self.config.flow.controller = controller;
         self
     }
 

@@ -97,8 +97,9 @@ mod watch;
 pub use self::jwt::{JwtKey, JwtKeyError, JwtPolicy, JwtRefusal};
 pub use telehash_channel_path::Share;
 pub use telehash_link::{
-    AckMode, ChannelError, ChannelId, DownReason, EndpointStats, FlowConfig, HandshakeMessage,
-    LinkState, LinkStats, MessageSet, Open, Packet, SendError, StrangerBudget,
+    AckMode, ChannelError, ChannelId, ControllerKind, DownReason, EndpointStats, FlowConfig,
+    HandshakeMessage, LinkState, LinkStats, MessageSet, Open, Packet, SendError, StrangerBudget,
+    UnknownController,
 };
 
 pub use self::{

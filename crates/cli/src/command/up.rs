@@ -28,7 +28,7 @@ pub(crate) async fn run(global: &Global, options: Up, report: &mut Report) -> Ou
     let routers = options.via.iter().map(|router| target::expand(router));
     let routers = routers.collect::<Outcome<Vec<_>>>()?;
     let place = place(global)?;
-    let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global.look_ups()).await?);
+    let endpoint = Arc::new(Endpoint::up(&place, &options.listening(), global).await?);
     let work = async {
         let mut events = endpoint.mesh.events();
         let (connect, bind) = (&options.allow_connect, &options.allow_bind);

@@ -1,9 +1,9 @@
 //! What the data plane of a link is configured with: every limit, with its default.
 
-use alloc::boxed::Box;
-use core::time::Duration;
+use alloc::{boxed::Box, string::String};
+use core::{fmt, str::FromStr, time::Duration};
 
-use super::congestion::{Controller, Cubic};
+use super::congestion::{Bbr, Controller, Cubic};
 
 /// Limit: how long a channel that we opened waits for any packet of the peer, and one that the peer
 /// opened for our decision; then it fails with "timeout".
@@ -129,15 +129,63 @@ pub enum ControllerKind {
     /// CUBIC (RFC 9438) with a gentle end of slow start.
     #[default]
     Cubic,
+    /// BBRv3 (draft-ietf-ccwg-bbr): sends as fast as packets arrive, whatever gets lost on the way.
+    Bbr,
     /// Made by the application.
     Custom(fn() -> Box<dyn Controller>),
+}
+
+/// There is no congestion controller of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no congestion controller \"{0}\": take cubic or bbr")]
+pub struct UnknownController(pub String);
+
+impl FromStr for ControllerKind {
+    type Err = UnknownController;
+
+    /// Reads the name that [`Display`](fmt::Display) writes.
+    fn from_str(name: &str) -> Result<Self, UnknownController> {
+        match name {
+            "cubic" => Ok(Self::Cubic),
+            "bbr" => Ok(Self::Bbr),
+            _ => Err(UnknownController(name.into())),
+        }
+    }
+}
+
+impl fmt::Display for ControllerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cubic => "cubic",
+            Self::Bbr => "bbr",
+            Self::Custom(_) => "custom",
+        })
+    }
 }
 
 impl ControllerKind {
     pub(super) fn build(self) -> Box<dyn Controller> {
         match self {
             Self::Cubic => Box::new(Cubic::new()),
+            Self::Bbr => Box::new(Bbr::new()),
             Self::Custom(build) => build(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn controllers_are_chosen_by_name() {
+        for name in ["cubic", "bbr"] {
+            let kind: ControllerKind = name.parse().expect("a name");
+            assert_eq!(kind.to_string(), name);
+        }
+        let error = "reno".parse::<ControllerKind>().expect_err("no such thing");
+        assert!(error.to_string().contains("cubic or bbr"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use telehash_e3x::Instant;
 
 use super::{
     config::ControllerKind,
-    congestion::{Controller, RateSample},
+    congestion::{Controller, Departure, LostPacket, RateSample},
     ledger::{Ledger, Record},
     pacer::{Pace, Pacer},
     pinned::Pinned,
@@ -24,6 +24,9 @@ const PACKET_THRESHOLD: u64 = 3;
 /// How many eighths of a round trip a packet may be late before it is lost (RFC 9002, 6.1.2: one),
 /// and the most this becomes on pipes that reorder.
 const LATE_EIGHTHS: (u32, u32) = (1, 8);
+
+/// A round trip that is only guessed counts as so many known ones at most.
+const GUESSED_ROUND_TRIPS: u32 = 3;
 
 /// On reliable pipes nothing is lost but what the peer itself dropped: probes are this rare.
 const RELIABLE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -94,11 +97,15 @@ pub(super) struct Lane {
     late_eighths: u32,
     /// The newest packet that arrived.
     newest: Option<u64>,
+    /// The newest packet that is taken to have arrived, by how many did.
+    guess: Option<u64>,
+    /// How long it took, as long as nothing better is known: while the peer misses a packet its acks
+    /// tell of no round trip, though a queue may grow meanwhile.
+    guessed_rtt: Duration,
     recovery: Option<Recovery>,
     /// Bytes under way that must have arrived, though it is not known which.
     credit: u64,
     batch: Batch,
-    delivered: u64,
     stats: PipeStats,
 }
 
@@ -163,10 +170,11 @@ impl Lane {
             active_at: now,
             late_eighths: LATE_EIGHTHS.0,
             newest: None,
+            guess: None,
+            guessed_rtt: Duration::ZERO,
             recovery: None,
             credit: 0,
             batch: Batch::default(),
-            delivered: 0,
             stats: PipeStats::default(),
         }
     }
@@ -180,6 +188,7 @@ impl Lane {
         self.pinned = old.pinned;
         self.stats = old.stats;
         self.newest = old.newest;
+        self.guess = old.guess;
         self.set_packet_size(packet);
     }
 
@@ -212,7 +221,8 @@ impl Lane {
 
     /// How long after it was sent a packet counts as lost when later ones arrived.
     pub(super) fn loss_delay(&self) -> Duration {
-        (self.rtt.recent() * (8 + self.late_eighths) / 8).max(GRANULARITY)
+        let recent = self.rtt.recent().max(self.guessed_rtt);
+        (recent * (8 + self.late_eighths) / 8).max(GRANULARITY)
     }
 
     /// How many later packets must have arrived for one to be lost. Where packets were seen to
@@ -321,15 +331,19 @@ impl Lane {
         self.on_sent_paced(bytes);
         self.active_at = now;
         self.stall.on_sent(now);
-        let stamp = self.deliveries.on_sent(now, self.ledger.in_flight());
         let booked = if counts { bytes } else { 0 };
+        let stamp = self.deliveries.on_sent(now, booked, self.in_flight());
         let number = self.ledger.push(Record {
             bytes: booked,
             sent_at: now,
             stamp,
         });
-        self.controller
-            .on_sent(now, booked, self.ledger.in_flight());
+        self.controller.on_sent(&Departure {
+            now,
+            bytes: booked,
+            in_flight: self.in_flight(),
+            app_limited: stamp.app_limited,
+        });
         number
     }
 
@@ -337,7 +351,7 @@ impl Lane {
     pub(super) fn on_idle(&mut self) {
         self.gate = Gate::Open;
         if self.has_window(self.packet) {
-            self.deliveries.app_limited(self.ledger.in_flight());
+            self.deliveries.app_limited(self.in_flight());
         }
     }
 }
@@ -350,14 +364,15 @@ impl Lane {
         let Some(record) = self.ledger.take(arrival.number) else {
             return;
         };
-        self.credit = self.credit.saturating_sub(record.bytes);
+        // What was counted when it arrived, though unknown, is not counted again.
+        let counted = self.credit.min(record.bytes);
+        self.credit -= counted;
         self.newest = self.newest.max(Some(arrival.number));
-        self.deliveries.on_delivered(now, record.bytes);
-        self.delivered += record.bytes;
+        self.guess = self.guess.max(self.newest);
+        self.deliver(now, record.bytes - counted);
         let batch = &mut self.batch;
         batch.alive = true;
         batch.arrived += 1;
-        batch.bytes += record.bytes;
         if batch
             .newest
             .is_none_or(|(newest, ..)| newest < arrival.number)
@@ -374,9 +389,25 @@ impl Lane {
         self.stats.spurious += 1;
     }
 
+    fn deliver(&mut self, now: Instant, bytes: u64) {
+        self.deliveries.on_delivered(now, bytes);
+        self.batch.bytes += bytes;
+    }
+
     /// A packet was lost.
-    pub(super) fn on_lost(&mut self, number: u64, sent_at: Instant, bytes: u64) {
-        self.ledger.take(number);
+    pub(super) fn on_lost(&mut self, now: Instant, number: u64, sent_at: Instant, bytes: u64) {
+        let record = self.ledger.take(number);
+        let stamp = record.as_ref().map(|record| &record.stamp);
+        let lost = self.deliveries.on_lost(bytes, stamp);
+        self.controller.on_packet_lost(&LostPacket {
+            now,
+            sent_at,
+            number,
+            bytes,
+            in_flight: stamp.map_or(0, |stamp| stamp.in_flight),
+            lost,
+            app_limited: stamp.is_some_and(|stamp| stamp.app_limited),
+        });
         self.stats.lost += bytes;
         let (newest, total, packets) = self.batch.lost.unwrap_or((sent_at, 0, 0));
         self.batch.lost = Some((newest.max(sent_at), total + bytes, packets + 1));
@@ -389,14 +420,30 @@ impl Lane {
 
     /// Something that was sent lately arrived, though it is not known what: a peer that misses
     /// packets says so with each one that it gets.
-    pub(super) fn on_unknown_arrived(&mut self) {
+    ///
+    /// Paths keep the order of most packets, so it counts as the one that left after the newest that
+    /// is taken to have arrived.
+    pub(super) fn on_unknown_arrived(&mut self, now: Instant) {
         self.batch.alive = true;
+        if self.in_flight() < self.packet {
+            return;
+        }
         self.credit += self.packet;
+        self.deliver(now, self.packet);
+        let number = self.guess.map_or(self.ledger.first(), |guess| guess + 1);
+        let number = number.max(self.ledger.first());
+        if let Some(record) = self.ledger.get(number) {
+            self.guess = Some(number);
+            let rtt = now.saturating_duration_since(record.sent_at);
+            self.guessed_rtt = rtt.min(self.rtt.recent() * GUESSED_ROUND_TRIPS);
+            self.batch.newest = Some((number, record.stamp, record.sent_at));
+        }
     }
 
     /// The peer misses nothing: all that arrived is known.
     pub(super) fn on_all_known(&mut self) {
         self.credit = 0;
+        self.guess = self.newest;
     }
 
     /// The whole of a received packet was read: draw the conclusions. Returns whether a retransmission
@@ -404,19 +451,21 @@ impl Lane {
     pub(super) fn settle(&mut self, now: Instant) -> bool {
         let mut urgent = false;
         let batch = core::mem::take(&mut self.batch);
-        if let Some((sample, prompt)) = batch.rtt {
+        let rtt = batch.rtt.and_then(|(sample, prompt)| {
             // An ack of one packet may have waited for a second one.
             let delayed = !prompt && batch.arrived < 2;
-            if !delayed || sample < self.rtt.smoothed() {
-                self.rtt.sample(sample);
-            }
+            (!delayed || sample < self.rtt.smoothed()).then_some(sample)
+        });
+        if let Some(rtt) = rtt {
+            self.rtt.sample(rtt);
+            self.guessed_rtt = Duration::ZERO;
         }
         let timeouts = self.timeouts;
         if let Some((_, stamp, sent_at)) = batch.newest {
             self.timeouts = 0;
             self.active_at = now;
             self.stall.on_arrived(now, self.ledger.in_flight() > 0);
-            self.inform(now, &batch, &stamp, sent_at);
+            self.inform(now, batch.bytes, rtt, &stamp, sent_at);
         }
         if let Some((sent_at, bytes, packets)) = batch.lost {
             if timeouts >= PERSISTENT_TIMEOUTS {
@@ -475,19 +524,29 @@ impl Lane {
         }
     }
 
-    fn inform(&mut self, now: Instant, batch: &Batch, stamp: &Stamp, newest_sent_at: Instant) {
+    fn inform(
+        &mut self,
+        now: Instant,
+        acked: u64,
+        rtt: Option<Duration>,
+        stamp: &Stamp,
+        newest_sent_at: Instant,
+    ) {
         let delivery = self.deliveries.sample(stamp);
+        let total_delivered = self.deliveries.delivered();
         self.controller.on_ack(&RateSample {
             now,
             newest_sent_at,
-            acked: batch.bytes,
+            acked,
             delivered: delivery.bytes,
             interval: delivery.interval,
-            rtt: batch.rtt.map(|(rtt, _)| rtt),
+            sent_in_flight: delivery.sent_in_flight,
+            lost: delivery.lost,
+            rtt,
             smoothed_rtt: self.rtt.smoothed(),
-            in_flight: self.ledger.in_flight(),
-            sent: self.delivered + self.ledger.in_flight(),
-            total_delivered: self.delivered,
+            in_flight: self.in_flight(),
+            sent: total_delivered + self.in_flight(),
+            total_delivered,
             app_limited: delivery.app_limited,
         });
     }
@@ -497,8 +556,9 @@ impl Lane {
         let age = self.loss_delay().as_micros();
         let age = u64::try_from(age).unwrap_or(u64::MAX);
         if let Some(then) = now.as_micros().checked_sub(age) {
-            let released = self.ledger.release_before(Instant::from_micros(then));
-            self.credit = self.credit.saturating_sub(released);
+            let then = Instant::from_micros(then);
+            let guessed = self.ledger.release_before(then, self.guess);
+            self.credit = self.credit.saturating_sub(guessed);
         }
     }
 }

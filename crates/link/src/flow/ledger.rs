@@ -42,9 +42,20 @@ impl Ledger {
         self.in_flight
     }
 
+    /// The number of the oldest packet under way, or of the next one.
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The number that the next packet gets.
     pub(super) fn next_number(&self) -> u64 {
         self.first + self.records.len() as u64
+    }
+
+    /// A packet that is under way.
+    pub(super) fn get(&self, number: u64) -> Option<&Record> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.records.get(index)?.as_ref()
     }
 
     /// Books a packet and numbers it.
@@ -65,19 +76,22 @@ impl Ledger {
     }
 
     /// Lets go of all packets sent before `then`: later ones arrived, these have left the network.
-    /// Returns their bytes.
-    pub(super) fn release_before(&mut self, then: Instant) -> u64 {
-        let before = self.in_flight;
+    /// Returns the bytes of those that are not newer than `guess`.
+    pub(super) fn release_before(&mut self, then: Instant, guess: Option<u64>) -> u64 {
+        let mut guessed = 0;
         while let Some(Some(record)) = self.records.front() {
             if record.sent_at >= then {
                 break;
             }
             self.in_flight -= record.bytes;
+            if Some(self.first) <= guess {
+                guessed += record.bytes;
+            }
             self.records.pop_front();
             self.first += 1;
             self.trim();
         }
-        before - self.in_flight
+        guessed
     }
 
     /// Lets go of everything.
@@ -105,7 +119,7 @@ mod tests {
         Record {
             bytes,
             sent_at,
-            stamp: Deliveries::new(sent_at).on_sent(sent_at, 0),
+            stamp: Deliveries::new(sent_at).on_sent(sent_at, bytes, 0),
         }
     }
 
@@ -134,7 +148,7 @@ mod tests {
         let mut ledger = Ledger::new(0);
         (0..10).for_each(|at| _ = ledger.push(record(at, 10)));
         ledger.take(1);
-        assert_eq!(ledger.release_before(Instant::from_micros(4)), 30);
+        assert_eq!(ledger.release_before(Instant::from_micros(4), Some(2)), 20);
         assert_eq!(ledger.in_flight(), 60);
         assert!(ledger.take(3).is_none());
         assert!(ledger.take(4).is_some());

@@ -56,9 +56,9 @@ pub use self::{
     config::{
         ControllerKind, DEFAULT_PEER_WINDOW, ENDED_LINGER, FIRST_RECV_PACKETS, FlowConfig, GIVE_UP,
         LINK_RECV_BYTES, MAX_CHANNELS, OPEN_TIMEOUT, RECV_BYTES, RECV_PACKETS, SEND_BYTES,
-        UNRELIABLE_BYTES, UNRELIABLE_PACKETS, UNSENT_BYTES, UNSENT_PACKETS,
+        UNRELIABLE_BYTES, UNRELIABLE_PACKETS, UNSENT_BYTES, UNSENT_PACKETS, UnknownController,
     },
-    congestion::{Controller, RateSample},
+    congestion::{Controller, Departure, LostPacket, MAX_WINDOW, RateSample},
     error::{ChannelError, OpenError, PacketError, SendError},
     grave::MAX_ERRS,
     ids::UNORDERED_OPENS,

@@ -11,7 +11,11 @@ pub(super) struct Stamp {
     delivered_at: Instant,
     first_sent_at: Instant,
     sent_at: Instant,
-    app_limited: bool,
+    /// Bytes under way, the packet included.
+    pub(super) in_flight: u64,
+    /// Bytes that had been found lost.
+    lost: u64,
+    pub(super) app_limited: bool,
 }
 
 /// How much was delivered over how long, judged from the newest packet of an ack.
@@ -19,6 +23,8 @@ pub(super) struct Stamp {
 pub(super) struct Delivery {
     pub(super) bytes: u64,
     pub(super) interval: Duration,
+    pub(super) sent_in_flight: u64,
+    pub(super) lost: u64,
     pub(super) app_limited: bool,
 }
 
@@ -27,9 +33,10 @@ pub(super) struct Delivery {
 pub(super) struct Deliveries {
     delivered: u64,
     delivered_at: Instant,
+    lost: u64,
     first_sent_at: Instant,
-    /// Until this much is delivered, samples tell of the application, not of the pipe.
-    app_limited_until: u64,
+    /// Until more than this is delivered, samples tell of the application, not of the pipe.
+    app_limited_until: Option<u64>,
 }
 
 impl Deliveries {
@@ -37,13 +44,25 @@ impl Deliveries {
         Self {
             delivered: 0,
             delivered_at: now,
+            lost: 0,
             first_sent_at: now,
-            app_limited_until: 0,
+            app_limited_until: None,
         }
     }
 
-    /// A packet leaves while `in_flight` bytes are under way.
-    pub(super) fn on_sent(&mut self, now: Instant, in_flight: u64) -> Stamp {
+    /// Bytes delivered so far.
+    pub(super) const fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Whether the application limits what is sent at the moment.
+    pub(super) fn is_app_limited(&self) -> bool {
+        self.app_limited_until
+            .is_some_and(|until| until >= self.delivered)
+    }
+
+    /// A packet of so many bytes leaves while `in_flight` bytes are under way.
+    pub(super) fn on_sent(&mut self, now: Instant, bytes: u64, in_flight: u64) -> Stamp {
         if in_flight == 0 {
             self.first_sent_at = now;
             self.delivered_at = now;
@@ -53,8 +72,17 @@ impl Deliveries {
             delivered_at: self.delivered_at,
             first_sent_at: self.first_sent_at,
             sent_at: now,
-            app_limited: self.app_limited_until > self.delivered,
+            in_flight: in_flight.saturating_add(bytes),
+            lost: self.lost,
+            app_limited: self.is_app_limited(),
         }
+    }
+
+    /// A packet was lost. Returns how much was lost since it left, it included.
+    pub(super) fn on_lost(&mut self, bytes: u64, stamp: Option<&Stamp>) -> u64 {
+        self.lost += bytes;
+        self.lost
+            .saturating_sub(stamp.map_or(self.lost - bytes, |stamp| stamp.lost))
     }
 
     /// A packet arrived.
@@ -73,13 +101,15 @@ impl Deliveries {
         Delivery {
             bytes: self.delivered.saturating_sub(stamp.delivered),
             interval: sending.max(acking),
+            sent_in_flight: stamp.in_flight,
+            lost: self.lost.saturating_sub(stamp.lost),
             app_limited: stamp.app_limited,
         }
     }
 
     /// There is nothing more to send although there would be room.
     pub(super) fn app_limited(&mut self, in_flight: u64) {
-        self.app_limited_until = (self.delivered + in_flight).max(1);
+        self.app_limited_until = Some(self.delivered + in_flight);
     }
 }
 
@@ -94,7 +124,7 @@ mod tests {
         // A packet of 1000 bytes every 10 ms, each acknowledged 50 ms later.
         let mut stamps = alloc::vec::Vec::new();
         for packet in 0..20 {
-            stamps.push(deliveries.on_sent(ms(packet * 10), u64::min(packet, 5) * 1000));
+            stamps.push(deliveries.on_sent(ms(packet * 10), 1000, u64::min(packet, 5) * 1000));
             if let Some(acked) = packet.checked_sub(5) {
                 deliveries.on_delivered(ms(packet * 10), 1000);
                 let sample = deliveries.sample(&stamps[usize::try_from(acked).expect("small")]);
@@ -111,10 +141,16 @@ mod tests {
     fn a_pause_of_the_application_marks_what_is_in_flight() {
         let mut deliveries = Deliveries::new(Instant::default());
         deliveries.app_limited(3000);
-        let marked = deliveries.on_sent(Instant::default(), 3000);
+        let marked = deliveries.on_sent(Instant::default(), 1000, 3000);
         deliveries.on_delivered(Instant::default(), 3000);
-        let clear = deliveries.on_sent(Instant::default(), 1000);
+        let last = deliveries.on_sent(Instant::default(), 1000, 0);
+        deliveries.on_delivered(Instant::default(), 1000);
+        let clear = deliveries.on_sent(Instant::default(), 1000, 1000);
         assert!(deliveries.sample(&marked).app_limited);
+        assert!(
+            deliveries.sample(&last).app_limited,
+            "nothing was under way"
+        );
         assert!(!deliveries.sample(&clear).app_limited);
     }
 }

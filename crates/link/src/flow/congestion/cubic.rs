@@ -4,16 +4,10 @@ use core::time::Duration;
 
 use telehash_e3x::Instant;
 
-use super::{Controller, RateSample, hystart::HyStart};
-
-/// The window begins with this many packets (RFC 9002, 7.2).
-const FIRST_PACKETS: u64 = 10;
+use super::{Controller, FIRST_PACKETS, MAX_WINDOW, PACKET, RateSample, hystart::HyStart};
 
 /// The window never falls below this many packets.
 const LEAST_PACKETS: u64 = 2;
-
-/// Packets are taken to have this many bytes until told.
-const PACKET: u64 = 1200;
 
 /// What a loss leaves of the window (beta), as a fraction.
 const BETA: (u64, u64) = (7, 10);
@@ -26,9 +20,6 @@ const RENO: (u64, u64) = (9, 17);
 
 /// Steepness of the cubic (C), in packets a second cubed.
 const STEEPNESS: (i128, i128) = (4, 10);
-
-/// The window never grows beyond this, in bytes: enough for 10 Gbit/s over 800 ms.
-const MAX_WINDOW: u64 = 1 << 30;
 
 /// The controller of one pipe.
 #[derive(Clone, Copy, Debug)]
@@ -205,11 +196,12 @@ impl Controller for Cubic {
 
     fn pacing_rate(&self) -> Option<u64> {
         // Slow start doubles the window in a round trip, so packets must leave twice as fast.
-        let (times, by) = if self.in_slow_start() { (2, 1) } else { (5, 4) };
+        let (times, by): (u64, u64) = if self.in_slow_start() { (2, 1) } else { (5, 4) };
         let micros = u64::try_from(self.rtt?.as_micros())
             .unwrap_or(u64::MAX)
             .max(1);
-        Some(self.state.window.saturating_mul(times * 1_000_000) / (by * micros))
+        let rate = self.state.window.saturating_mul(times * 1_000_000);
+        Some((rate / by.saturating_mul(micros)).max(1))
     }
 }
 
@@ -262,6 +254,8 @@ mod tests {
                 acked: bytes,
                 delivered: window,
                 interval: RTT,
+                sent_in_flight: window,
+                lost: 0,
                 rtt: Some(RTT),
                 smoothed_rtt: RTT,
                 in_flight: window,
@@ -371,6 +365,8 @@ mod tests {
             acked: 1200,
             delivered: 1200,
             interval: RTT,
+            sent_in_flight: 1200,
+            lost: 0,
             rtt: Some(RTT),
             smoothed_rtt: RTT,
             in_flight: 0,

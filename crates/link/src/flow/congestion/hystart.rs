@@ -94,6 +94,8 @@ mod tests {
                     acked: 1,
                     delivered: 1,
                     interval: rtt,
+                    sent_in_flight: 20,
+                    lost: 0,
                     rtt: Some(rtt),
                     smoothed_rtt: rtt,
                     in_flight: 20,

@@ -67,7 +67,7 @@ impl Outbound {
         // have gone by the one before.
         if let Some(lane) = lanes.current_mut() {
             match (listed, advanced) {
-                (true, false) => lane.on_unknown_arrived(),
+                (true, false) => lane.on_unknown_arrived(now),
                 (true, true) => {}
                 (false, _) => lane.on_all_known(),
             }
@@ -75,7 +75,7 @@ impl Outbound {
         if let Some((slot, number)) = resent
             && !listed
         {
-            self.overtaken(slot, number, lanes);
+            self.overtaken(now, slot, number, lanes);
         }
         if opened {
             self.on_window_opened();
@@ -176,7 +176,7 @@ impl Outbound {
         let by_number = segment.attempts == 1 && lane.has_passed(segment.number, segment.reported);
         let lost = late_at <= now || by_number;
         if lost {
-            self.lose(seq, lane);
+            self.lose(now, seq, lane);
         } else {
             self.suspect_at = Some(self.suspect_at.map_or(late_at, |at| at.min(late_at)));
         }
@@ -184,7 +184,7 @@ impl Outbound {
 
     /// A retransmission was acknowledged, and the peer knows of no gap: what was sent well before
     /// it on the same pipe is lost.
-    fn overtaken(&mut self, slot: PipeSlot, number: u64, lanes: &mut Lanes) {
+    fn overtaken(&mut self, now: Instant, slot: PipeSlot, number: u64, lanes: &mut Lanes) {
         let Some(lane) = lanes.get_mut(slot) else {
             return;
         };
@@ -198,12 +198,12 @@ impl Outbound {
             };
             let before = segment.slot == slot && segment.number < newest_lost;
             if before && segment.state == State::Sent && !segment.probe && !segment.is_open() {
-                self.lose(seq, lane);
+                self.lose(now, seq, lane);
             }
         }
     }
 
-    fn lose(&mut self, seq: u32, lane: &mut Lane) {
+    fn lose(&mut self, now: Instant, seq: u32, lane: &mut Lane) {
         let Some(segment) = self.segment_mut(seq) else {
             return;
         };
@@ -212,7 +212,12 @@ impl Outbound {
             lane.on_withdrawn(segment.number);
         } else {
             segment.blamed = true;
-            lane.on_lost(segment.number, segment.sent_at, u64::from(segment.wire));
+            lane.on_lost(
+                now,
+                segment.number,
+                segment.sent_at,
+                u64::from(segment.wire),
+            );
         }
         // In order: what the peer has waited for longest lets it acknowledge the most.
         let at = self.lost.partition_point(|other| *other < seq);
@@ -359,7 +364,7 @@ impl Outbound {
             };
             let late_at = late_at(segment, lane);
             if late_at <= now {
-                self.lose(seq, lane);
+                self.lose(now, seq, lane);
             } else {
                 self.suspect_at = Some(self.suspect_at.map_or(late_at, |at| at.min(late_at)));
             }
