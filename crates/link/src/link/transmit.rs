@@ -10,7 +10,7 @@ use super::Link;
 use crate::{PipeId, PipeSlot, config::MAX_CONTROL_QUEUE};
 
 /// Bytes of packets in one run: as many as a system call takes, and the caches of a processor keep.
-const MAX_RUN: usize = 65_507;
+const RUN_BYTES: usize = 65_507;
 
 /// One system call's worth of packets for one pipe; the bytes are in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl Link {
         let overhead = self.sessions.active()?.overhead();
         let max_plain = datagram.checked_sub(gap + overhead.total())?;
         let (mut segment, mut fragment) = (None, false);
-        for _ in 0..max_segments.min(MAX_RUN / datagram.max(1)).max(1) {
+        for _ in 0..max_segments.min(RUN_BYTES / datagram.max(1)).max(1) {
             let start = buf.len();
             let Some(probe) = self.append_packet(now, slot, buf, gap, overhead, max_plain) else {
                 break;
