@@ -143,6 +143,7 @@ impl Core {
             Received::Duplicate => return Taken::In,
             Received::Message(id) => ChatEvent::Message { from, id },
             Received::Edited(id) => ChatEvent::Edited { from, id },
+            Received::Activity(activity) => ChatEvent::Activity { from, activity },
             Received::Receipt(receipt) => ChatEvent::Receipt { from, receipt },
             Received::Missing { count } => ChatEvent::Missing { from, count },
             Received::Joined(who) => {

@@ -8,7 +8,7 @@ use crate::chain::{Standing, Tail, place};
 use crate::error::{ReceiveError, Refusal};
 use crate::history::{Content, Entry};
 use crate::id::Id;
-use crate::message::{Ack, Chat, Gap, Join, Message, Receipt};
+use crate::message::{Ack, Activity, Chat, Gap, Join, Message, Receipt};
 use crate::store::Record;
 
 /// What something that came has changed.
@@ -21,6 +21,8 @@ pub enum Received {
     Edited(Id),
     /// The leader has let somebody in, perhaps us.
     Joined(Hashname),
+    /// Its sender is doing something else; what they said last came again with that.
+    Activity(Activity),
     /// What became of a message of ours at who sent this.
     Receipt(Receipt),
     /// Messages that their sender does not have any more.
@@ -78,8 +80,9 @@ impl Room {
         {
             return Ok(Received::Duplicate);
         }
-        let answered = known.and_then(Entry::answered_if_changed);
+        let answered = known.and_then(|known| known.answered_before(&chat));
         let answered = answered.map(str::to_owned);
+        let same = known.is_some_and(|known| known.says_the_same(&chat));
         let record = Record {
             answered,
             ..record(from, tail, packet)
@@ -87,7 +90,10 @@ impl Room {
         self.store.put(self.id, record)?;
         self.note_activity(&from, state);
         self.history.replace(chat, from, packet.len());
-        Ok(Received::Edited(id))
+        Ok(match state.filter(|_| same) {
+            Some(activity) => Received::Activity(activity),
+            None => Received::Edited(id),
+        })
     }
 
     fn receive_join(
