@@ -71,6 +71,6 @@ pub enum ChatEvent {
     Present(Hashname),
     /// Somebody is not there any more. They may come back.
     Absent(Hashname),
-    /// The store failed.
+    /// The store failed, and so the chat has ended: it has to be [restored](crate::Chats::restore).
     StoreFailed(Arc<StoreError>),
 }
