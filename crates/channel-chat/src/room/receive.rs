@@ -190,7 +190,12 @@ impl Room {
     ) -> Result<bool, Refusal> {
         let known = self.history.get(id, *from);
         let same = known.is_none_or(|known| known.content() == content);
-        match tail.standing(from, id) {
+        // What is here was checked when it came: that is not to be done for each copy.
+        let standing = match known {
+            Some(_) if id != tail.id => Standing::Older,
+            _ => tail.standing(from, id),
+        };
+        match standing {
             Standing::Next => Ok(true),
             // It is no message's.
             _ if id == self.profile_of(from) => Err(Refusal::Forged(id)),
