@@ -49,8 +49,8 @@ const WRITTEN_BY_US: &str = "what is in the store was not written by it";
 ///
 /// [`Chats`](crate::Chats) do not wait for the disk: a thread writes what is said, and nobody else hears of it
 /// before it is there. If that fails nothing more can be said: the chat has to be restored. A [`Room`](crate::Room)
-/// of its own waits for what it says; of what others say up to 64 messages may be lost with the power either way,
-/// and come again.
+/// of its own waits for what it says; of what others say up to 64 messages, which came within the last moment,
+/// may be lost with the program either way, and come again.
 #[derive(Clone)]
 pub struct DiskStore {
     writer: Arc<Writer>,

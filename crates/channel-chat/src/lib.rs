@@ -117,7 +117,9 @@ pub mod limits {
     pub use crate::chain::{MAX_CHAIN, MAX_WALK};
     #[cfg(feature = "disk")]
     pub use crate::disk::{MAX_ON_DISK, MAX_UNWRITTEN};
-    pub use crate::driver::{MAX_EVENTS, MAX_KNOCKING, MAX_LINES, MAX_RECEIPTS, MAX_REFUSALS};
+    pub use crate::driver::{
+        MAX_EVENTS, MAX_INVITED, MAX_KNOCKING, MAX_LINES, MAX_RECEIPTS, MAX_REFUSALS,
+    };
     pub use crate::message::{
         MAX_AKA, MAX_ALTS, MAX_MESSAGE, MAX_NAME, MAX_PROFILE, MAX_REF, MAX_REFS, MAX_TEXT,
     };

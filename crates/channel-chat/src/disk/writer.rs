@@ -1,8 +1,9 @@
 //! The thread that writes to the disk, so that nobody who talks has to wait for it.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use std::{io, mem};
 
 use redb::{Database, Durability};
@@ -17,8 +18,11 @@ use crate::store::Record;
 /// the disk.
 pub const MAX_UNWRITTEN: usize = 64;
 
-/// Messages of others that may be lost with the power: they come again when chatting is resumed.
+/// Messages of others that may be lost with the program: they come again when chatting is resumed.
 const UNSYNCED: usize = 64;
+
+/// How long these may be lost when nothing more comes.
+const IDLE: Duration = Duration::from_millis(200);
 
 /// A message that is to be kept.
 pub(super) struct Put {
@@ -26,6 +30,12 @@ pub(super) struct Put {
     pub(super) record: Record,
     /// We said it: it has to survive everything.
     pub(super) ours: bool,
+}
+
+impl Put {
+    fn has_to_last(&self) -> bool {
+        self.ours || self.record.lasting
+    }
 }
 
 enum Job {
@@ -128,7 +138,16 @@ fn gone() -> StoreError {
 /// Writes what comes, as much at once as waits.
 fn write(database: &Database, jobs: &Receiver<Job>, shared: &Shared) {
     let mut unsynced = 0;
-    while let Ok(first) = jobs.recv() {
+    loop {
+        let first = match next(jobs, unsynced) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                sync(database, shared);
+                unsynced = 0;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let (mut puts, mut settled) = (Vec::new(), Vec::new());
         for job in std::iter::once(first).chain(jobs.try_iter().take(MAX_UNWRITTEN)) {
             match job {
@@ -139,7 +158,7 @@ fn write(database: &Database, jobs: &Receiver<Job>, shared: &Shared) {
         // After a failure nothing is written: there must be no holes.
         if !puts.is_empty() && shared.check().is_ok() {
             unsynced += puts.len();
-            let sync = unsynced > UNSYNCED || puts.iter().any(|put| put.ours);
+            let sync = unsynced > UNSYNCED || puts.iter().any(Put::has_to_last);
             match write_all(database, &puts, sync) {
                 Ok(()) if sync => unsynced = 0,
                 Ok(()) => {}
@@ -151,6 +170,28 @@ fn write(database: &Database, jobs: &Receiver<Job>, shared: &Shared) {
             // Whoever asked may have gone.
             let _ = done.send(());
         }
+    }
+    if unsynced > 0 {
+        sync(database, shared);
+    }
+}
+
+/// Has everything survive that was written before.
+fn sync(database: &Database, shared: &Shared) {
+    if shared.check().is_err() {
+        return;
+    }
+    if let Err(error) = write_all(database, &[], true) {
+        shared.fail(&error);
+        shared.kept.send_modify(|count| *count += 1);
+    }
+}
+
+/// What comes next. While something is not synced it is not waited for long.
+fn next(jobs: &Receiver<Job>, unsynced: usize) -> Result<Job, RecvTimeoutError> {
+    match unsynced {
+        0 => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        _ => jobs.recv_timeout(IDLE),
     }
 }
 
@@ -180,6 +221,7 @@ mod tests {
     use crate::store::{Seat, Store as _};
 
     const US: Hashname = Hashname::from_bytes([1; 32]);
+    const OTHER: Hashname = Hashname::from_bytes([4; 32]);
     const CHAT: Id = Id::from_bytes([2; 8]);
 
     fn store() -> (TempDir, DiskStore) {
@@ -277,5 +319,45 @@ mod tests {
         assert!(error.to_string().contains("the disk is full"), "{error}");
         assert!(store.records(CHAT, US, 0, 9).is_err());
         assert!(store.writer.settle().is_err());
+    }
+
+    /// What a program would find that starts after this one was killed, once it is `wanted`.
+    fn after_a_kill(folder: &TempDir, wanted: impl Fn(&[Record]) -> bool) -> Vec<Record> {
+        let copy = folder.path().join("copy");
+        loop {
+            std::fs::copy(folder.path().join("chats"), &copy).unwrap();
+            // It may be in the middle of writing.
+            if let Ok(mut store) = DiskStore::open(&copy)
+                && let Ok(records) = store.records(CHAT, OTHER, 0, 9)
+                && wanted(&records)
+            {
+                return records;
+            }
+        }
+    }
+
+    #[test]
+    fn who_was_let_in_is_known_after_a_kill() {
+        let (folder, mut store) = store();
+        let join = Record {
+            from: OTHER,
+            lasting: true,
+            ..record(1)
+        };
+        store.put(CHAT, join.clone()).unwrap();
+        store.writer.settle().unwrap();
+        assert_eq!(after_a_kill(&folder, |_| true), [join]);
+    }
+
+    #[test]
+    fn what_others_said_is_known_after_a_kill_once_nobody_says_more() {
+        let (folder, mut store) = store();
+        let said = Record {
+            from: OTHER,
+            ..record(1)
+        };
+        store.put(CHAT, said.clone()).unwrap();
+        let found = after_a_kill(&folder, |records| !records.is_empty());
+        assert_eq!(found, [said]);
     }
 }

@@ -120,7 +120,8 @@ impl Conversation {
         let _ = timeout(GOODBYE, gone).await;
     }
 
-    /// Invites somebody: they are let in as soon as they ask.
+    /// Invites somebody: they are let in as soon as they ask. While they are being told, a second invitation
+    /// adds nothing. Of those who do not come, the newest [`MAX_INVITED`](crate::limits::MAX_INVITED) are remembered.
     ///
     /// # Errors
     /// We are not the leader, or they could not be told.
@@ -128,7 +129,9 @@ impl Conversation {
         if !self.room().is_leader() {
             return Err(RoomError::NotLeader.into());
         }
-        self.0.core.invite(link.hashname());
+        let Some(_inviting) = self.0.core.invite(link.hashname()) else {
+            return Ok(());
+        };
         profiles::send(&self.0.core, link, None).await
     }
 }

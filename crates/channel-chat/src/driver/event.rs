@@ -6,7 +6,7 @@ use telehash_hashname::Hashname;
 
 use crate::error::{Refusal, StoreError};
 use crate::id::Id;
-use crate::message::{Profile, Receipt};
+use crate::message::{Activity, Profile, Receipt};
 
 /// Limit: events of a chat, and invitations, that wait for a subscriber; whoever is too slow loses the
 /// oldest, and is told how many.
@@ -29,6 +29,13 @@ pub enum ChatEvent {
         from: Hashname,
         /// The message.
         id: Id,
+    },
+    /// Somebody else is doing something else, and has said nothing new.
+    Activity {
+        /// Who.
+        from: Hashname,
+        /// What they are doing now.
+        activity: Activity,
     },
     /// The leader has let somebody in, perhaps us.
     Joined(Hashname),
@@ -64,6 +71,6 @@ pub enum ChatEvent {
     Present(Hashname),
     /// Somebody is not there any more. They may come back.
     Absent(Hashname),
-    /// The store failed.
+    /// The store failed, and so the chat has ended: it has to be [restored](crate::Chats::restore).
     StoreFailed(Arc<StoreError>),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use telehash_hashname::Hashname;
 use telehash_runtime::{HandlerError, Link, Mesh};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::line::GOODBYE;
 use super::shared::Core;
@@ -17,6 +17,9 @@ use crate::room::Participant;
 /// Between two attempts, at first and at most.
 const AGAIN: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(8);
+
+/// A channel that lasted so long is opened again at once.
+const LASTED: Duration = Duration::from_secs(2);
 
 /// How long whoever has the higher hashname leaves it to the other one to open the channel.
 const YIELD: Duration = Duration::from_secs(2);
@@ -78,15 +81,16 @@ async fn keep(mesh: Mesh, core: Arc<Core>, who: Hashname) {
             }
             continue;
         }
-        let talked = match linked(&mesh, who).await {
-            Ok(link) => talk(&core, &link).await,
-            Err(error) => Err(error),
+        let last = core.room().last_from(&who);
+        let lasted = match linked(&mesh, who).await {
+            Ok(link) => talk(&core, &link).await.unwrap_or_default(),
+            Err(_) => Duration::ZERO,
         };
-        if talked.is_err() {
+        if lasted >= LASTED || core.room().last_from(&who) != last {
+            again = AGAIN;
+        } else if !core.has_line(&who) {
             sleep(again).await;
             again = (again * 2).min(LONGEST);
-        } else {
-            again = AGAIN;
         }
     }
 }
@@ -100,8 +104,8 @@ async fn linked(mesh: &Mesh, who: Hashname) -> Result<Link, HandlerError> {
     Ok(link)
 }
 
-/// Greets, and talks until the channel ends.
-async fn talk(core: &Arc<Core>, link: &Link) -> Result<(), HandlerError> {
+/// Greets, and talks until the channel ends; how long it was there.
+async fn talk(core: &Arc<Core>, link: &Link) -> Result<Duration, HandlerError> {
     let who = link.hashname();
     if core.me == core.leader {
         // JavaScript talks to nobody whose profile it did not get from them.
@@ -112,8 +116,10 @@ async fn talk(core: &Arc<Core>, link: &Link) -> Result<(), HandlerError> {
     if core.me > who {
         sleep(YIELD).await;
         if core.has_line(&who) {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
     }
-    line::open(core, link).await
+    let opened = Instant::now();
+    line::open(core, link).await?;
+    Ok(opened.elapsed())
 }

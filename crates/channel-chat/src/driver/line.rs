@@ -14,7 +14,6 @@ use telehash_runtime::{Channel, ChannelError, HandlerError, IncomingChannel, Lin
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::event::ChatEvent;
 use super::lines::MAX_RECEIPTS;
 use super::shared::{Core, Taken};
 use super::{CHAT, Registry, id_of};
@@ -92,7 +91,7 @@ async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
     let (mut sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
     tokio::select! {
         () = send(core, &mut sink, cursor, waiting) => {}
-        () = receive(core, stream, peer) => {}
+        () = receive(core, stream, peer, number) => {}
         () = core.closed() => {}
     }
     // So that they hear at once that we are not there any more. There may be nobody to hear it.
@@ -129,7 +128,7 @@ async fn send(
         let packets = match unsent {
             Ok(packets) => packets,
             Err(error) => {
-                core.publish(ChatEvent::StoreFailed(Arc::new(error)));
+                core.fail(error);
                 return;
             }
         };
@@ -138,6 +137,10 @@ async fn send(
             let Some(message) = to_send(&packet) else {
                 continue;
             };
+            if receipts.is_closed() {
+                // What the one that took over has sent may be newer.
+                return replaced().await;
+            }
             if sink.send(message).await.is_err() {
                 return;
             }
@@ -150,8 +153,7 @@ async fn send(
             () = more_kept(&mut kept) => {}
             packet = receipts.recv() => {
                 let Some(message) = packet.map(|packet| to_send(&packet)) else {
-                    // Another channel took over. What JavaScript sends may still come on this one.
-                    return std::future::pending().await;
+                    return replaced().await;
                 };
                 if let Some(message) = message && sink.send(message).await.is_err() {
                     return;
@@ -159,6 +161,11 @@ async fn send(
             }
         }
     }
+}
+
+/// Another channel took over. What JavaScript sends may still come on this one.
+async fn replaced() {
+    std::future::pending::<()>().await;
 }
 
 /// Waits until the store has kept more; for ever if it keeps everything at once.
@@ -171,12 +178,12 @@ async fn more_kept(kept: &mut Option<watch::Receiver<u64>>) {
     std::future::pending::<()>().await;
 }
 
-async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {
+async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname, line: u64) {
     let mut refusals = 0;
     while let Some(message) = stream.next().await {
         let taken = match message {
             Ok(Sent::Lob { head, body }) => match telehash_lob::encode_json(&head, &body) {
-                Ok(packet) => core.take(peer, &packet.into()),
+                Ok(packet) => core.take(peer, line, &packet.into()),
                 Err(_) => Taken::Refused,
             },
             // What is no message does not keep the next one from being one.

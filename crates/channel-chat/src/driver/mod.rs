@@ -17,7 +17,7 @@ use telehash_runtime::{ChannelHandler, HandlerError, IncomingChannel, Mesh};
 use tokio::sync::broadcast;
 
 pub use self::conversation::Conversation;
-pub use self::doors::MAX_KNOCKING;
+pub use self::doors::{MAX_INVITED, MAX_KNOCKING};
 pub use self::event::{ChatEvent, MAX_EVENTS};
 pub use self::line::MAX_REFUSALS;
 pub use self::lines::{MAX_LINES, MAX_RECEIPTS};

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::doors::{Doors, Knock};
 use super::event::{ChatEvent, MAX_EVENTS};
 use super::lines::Lines;
-use crate::error::{ReceiveError, Refusal, RoomError};
+use crate::error::{ReceiveError, Refusal, RoomError, StoreError};
 use crate::id::Id;
 use crate::message::Profile;
 use crate::room::{Received, Room};
@@ -42,6 +42,18 @@ pub(super) enum Taken {
     Refused,
     /// It has to come again, with what is missing before it.
     Again,
+}
+
+/// Somebody is being told that they are invited.
+pub(super) struct Inviting<'a> {
+    core: &'a Core,
+    who: Hashname,
+}
+
+impl Drop for Inviting<'_> {
+    fn drop(&mut self) {
+        self.core.doors().told(&self.who);
+    }
 }
 
 /// Seconds since 1970.
@@ -104,6 +116,13 @@ impl Core {
         self.closed.send_replace(true);
     }
 
+    /// Ends it, because the store failed. Whoever else finds out has nothing to add.
+    pub(super) fn fail(&self, error: StoreError) {
+        if !self.closed.send_replace(true) {
+            self.publish(ChatEvent::StoreFailed(Arc::new(error)));
+        }
+    }
+
     pub(super) async fn closed(&self) {
         // The sender is here, so that it cannot be gone.
         let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
@@ -119,9 +138,18 @@ impl Core {
         self.lines().tell(&whom, receipt);
     }
 
-    /// Takes in what somebody sent.
-    pub(super) fn take(&self, from: Hashname, packet: &Bytes) -> Taken {
-        let received = self.room().receive(from, packet);
+    /// Takes in what somebody sent on a channel.
+    ///
+    /// What changes a text may be older than what is here, if it comes on a channel that was replaced. So it is not
+    /// taken, and the channel ends: if its sender goes on there all the same, they say anew what they said last.
+    pub(super) fn take(&self, from: Hashname, line: u64, packet: &Bytes) -> Taken {
+        let mut room = self.room();
+        let replaced = self.lines().heard(&from, line);
+        if replaced && room.is_change(&from, packet) {
+            return Taken::Again;
+        }
+        let received = room.receive(from, packet);
+        drop(room);
         let received = match received {
             Ok(received) => received,
             Err(ReceiveError::Refused(refusal)) => {
@@ -135,7 +163,7 @@ impl Core {
                 };
             }
             Err(ReceiveError::Store(error)) => {
-                self.publish(ChatEvent::StoreFailed(Arc::new(error)));
+                self.fail(error);
                 return Taken::Again;
             }
         };
@@ -143,6 +171,7 @@ impl Core {
             Received::Duplicate => return Taken::In,
             Received::Message(id) => ChatEvent::Message { from, id },
             Received::Edited(id) => ChatEvent::Edited { from, id },
+            Received::Activity(activity) => ChatEvent::Activity { from, activity },
             Received::Receipt(receipt) => ChatEvent::Receipt { from, receipt },
             Received::Missing { count } => ChatEvent::Missing { from, count },
             Received::Joined(who) => {
@@ -164,13 +193,16 @@ impl Core {
         match knock {
             // What fails here is tried again when they ask again.
             Knock::Open => drop(self.admit(who, profile)),
-            Knock::Wait => self.publish(ChatEvent::Knock { who, profile }),
+            Knock::Wait(profile) => self.publish(ChatEvent::Knock { who, profile }),
             Knock::Passed => {}
         }
     }
 
-    pub(super) fn invite(&self, who: Hashname) {
-        self.doors().invite(who);
+    /// Has somebody let in who is to be told so, which lasts until what is returned is dropped; none if they are
+    /// being told already.
+    pub(super) fn invite(&self, who: Hashname) -> Option<Inviting<'_>> {
+        let begun = self.doors().invite(who);
+        begun.then_some(Inviting { core: self, who })
     }
 
     /// The profile of somebody who asks to be let in.
@@ -232,7 +264,7 @@ impl Core {
 mod tests {
     use tokio::sync::broadcast::error::TryRecvError;
 
-    use super::super::doors::MAX_KNOCKING;
+    use super::super::doors::{MAX_INVITED, MAX_KNOCKING};
     use super::super::lines::{MAX_LINES, MAX_RECEIPTS};
     use super::*;
     use crate::room::NewSeat;
@@ -271,6 +303,100 @@ mod tests {
         core.knock(hashname(MAX_KNOCKING + 1), profile(MAX_KNOCKING + 1));
         assert!(core.knocking(&hashname(MAX_KNOCKING + 1)).is_some());
         assert!(matches!(events.try_recv(), Ok(ChatEvent::Knock { .. })));
+    }
+
+    #[test]
+    fn beyond_the_limit_the_oldest_invitation_is_forgotten() {
+        let core = core();
+        let mut events = core.subscribe();
+        for number in 1..=MAX_INVITED + 1 {
+            assert!(core.invite(hashname(number)).is_some());
+        }
+        core.knock(hashname(1), profile(1));
+        assert!(matches!(events.try_recv(), Ok(ChatEvent::Knock { .. })));
+        core.knock(hashname(2), profile(2));
+        assert!(matches!(events.try_recv(), Ok(ChatEvent::Joined(who)) if who == hashname(2)));
+        // Whoever has come makes room.
+        drop(core.invite(hashname(1)));
+        core.knock(hashname(3), profile(3));
+        assert!(matches!(events.try_recv(), Ok(ChatEvent::Joined(who)) if who == hashname(3)));
+    }
+
+    #[test]
+    fn one_who_is_being_invited_is_not_invited_twice_at_once() {
+        let core = core();
+        let first = core.invite(hashname(1));
+        assert!(first.is_some() && core.invite(hashname(1)).is_none());
+        drop(first);
+        assert!(core.invite(hashname(1)).is_some());
+    }
+
+    #[test]
+    fn one_who_knocks_again_is_still_called_what_the_application_heard_first() {
+        let core = core();
+        let mut events = core.subscribe();
+        core.knock(hashname(1), profile(1));
+        core.knock(hashname(1), Profile::new(profile(2).id, "somebody trusted"));
+        let names = std::iter::from_fn(|| match events.try_recv().ok()? {
+            ChatEvent::Knock { profile, .. } => Some(profile.text),
+            _ => None,
+        });
+        assert_eq!(names.collect::<Vec<_>>(), ["somebody", "somebody"]);
+        // Who has begun anew has another chain, and is let in with it.
+        let knocking = core.knocking(&hashname(1)).unwrap();
+        assert_eq!(knocking, profile(2));
+    }
+
+    #[test]
+    fn a_store_that_failed_ends_the_chat_and_is_told_of_once() {
+        let core = core();
+        let mut events = core.subscribe();
+        for _ in 0..2 {
+            core.fail(StoreError::new("no space left"));
+        }
+        assert!(core.is_closed());
+        assert!(matches!(events.try_recv(), Ok(ChatEvent::StoreFailed(_))));
+        assert!(events.try_recv().is_err());
+    }
+
+    /// Somebody who was let in.
+    fn member(core: &Core) -> Room {
+        let seat = NewSeat {
+            depth: 300,
+            ..NewSeat::new(hashname(1), [2; 8], "member")
+        };
+        let store = Box::new(MemoryStore::new());
+        let mut member = Room::join(&seat, core.id(), core.me, store).unwrap();
+        core.admit(hashname(1), member.profile().clone()).unwrap();
+        let mut cursor = core.room().cursor(core.id()).unwrap();
+        for packet in core.room().unsent(&mut cursor).unwrap() {
+            member.receive(core.me, &packet).unwrap();
+        }
+        member
+    }
+
+    #[test]
+    fn an_older_text_on_a_channel_that_was_replaced_is_not_taken_for_an_edit() {
+        let core = core();
+        let mut member = member(&core);
+        let who = member.me();
+        let first = member.send("frist", 1).unwrap();
+        let edit = member.edit(first.id, "first").unwrap();
+        let [old, new] = [(); 2].map(|()| {
+            let (receipts, waiting) = mpsc::channel(1);
+            (core.add_line(who, receipts).unwrap(), waiting)
+        });
+        assert_eq!(core.take(who, new.0, &first.packet), Taken::In);
+        assert_eq!(core.take(who, new.0, &edit.packet), Taken::In);
+        assert_eq!(core.take(who, old.0, &edit.packet), Taken::In);
+        assert_eq!(core.take(who, old.0, &first.packet), Taken::Again);
+        let text = |id| core.room().message(id).unwrap().text().map(str::to_owned);
+        assert_eq!(text(first.id).as_deref(), Some("first"));
+
+        // What is new is new wherever it comes.
+        let second = member.send("second", 2).unwrap();
+        assert_eq!(core.take(who, old.0, &second.packet), Taken::In);
+        assert_eq!(text(second.id).as_deref(), Some("second"));
     }
 
     #[test]

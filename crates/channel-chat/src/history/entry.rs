@@ -128,13 +128,20 @@ impl Entry {
         self.answered.as_deref()
     }
 
-    /// What [`answered_text`](Self::answered_text) is once it says something else.
-    pub(crate) fn answered_if_changed(&self) -> Option<&str> {
+    /// What [`answered_text`](Self::answered_text) is once it is this.
+    pub(crate) fn answered_before(&self, chat: &Chat) -> Option<&str> {
         let now = self.text().filter(|_| self.followed);
+        let now = now.filter(|_| !self.says_the_same(chat));
         self.answered_text().or(now)
     }
 
-    /// What became of it at others, as they say; of messages of ours only.
+    /// Whether this differs from it at most in what its sender is doing.
+    pub(crate) fn says_the_same(&self, chat: &Chat) -> bool {
+        matches!(&self.content, Content::Chat(known) if known.says_the_same(chat))
+    }
+
+    /// What became of it at others, as they say; of messages of ours only. Those for a text that another one
+    /// took the place of are gone.
     #[must_use]
     pub fn receipts(&self) -> &[(Hashname, Ack)] {
         &self.receipts
@@ -157,9 +164,13 @@ impl Entry {
 
     /// Puts another text in place of its own.
     pub(super) fn become_text(&mut self, chat: Chat, bytes: usize) {
-        self.answered = self.answered_if_changed().map(str::to_owned);
-        // A text in place of none is no correction.
-        self.edited |= !self.is_silent();
+        self.answered = self.answered_before(&chat).map(str::to_owned);
+        if !self.says_the_same(&chat) {
+            // A text in place of none is no correction.
+            self.edited |= !self.is_silent();
+            // They were for what it said before.
+            self.receipts.clear();
+        }
         let before = self.answered.as_ref().map_or(0, String::len);
         self.bytes = bytes + before + self.receipts.len() * RECEIPT;
         self.content = Content::Chat(chat);

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::entry::RECEIPT;
 use super::*;
+use crate::message::Activity;
 use crate::shares::OVERHEAD;
 
 fn sender(number: u8) -> Hashname {
@@ -169,6 +170,25 @@ fn receipts_count_and_the_last_one_of_each_holds() {
         [(sender(2), Ack::Read), (sender(3), Ack::Received)]
     );
     assert_eq!(entry.bytes, 100 + 2 * RECEIPT);
+}
+
+#[test]
+fn receipts_go_with_the_text_that_they_were_for() {
+    let mut history = History::default();
+    history.push(said(1, 1, 1, None));
+    let name @ (id, from) = (id(1, 1), sender(1));
+    history.acknowledge(name, sender(2), Ack::Read);
+    let same = Chat {
+        at: Some(1),
+        state: Some(Activity::Composing),
+        ..Chat::new(id, "said")
+    };
+    history.replace(same, from, 120);
+    assert_eq!(history.get(id, from).unwrap().receipts().len(), 1);
+    assert_eq!(history.weight(), 120 + RECEIPT + OVERHEAD);
+    history.replace(Chat::new(id, "said otherwise"), from, 130);
+    assert_eq!(history.get(id, from).unwrap().receipts(), []);
+    assert_eq!(history.weight(), 130 + OVERHEAD);
 }
 
 /// The time of a message, and whose it names in `after`, and which.

@@ -88,6 +88,15 @@ impl Chat {
         }
     }
 
+    /// Whether another one differs at most in what its sender is doing.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let same = Self {
+            state: other.state,
+            ..self.clone()
+        };
+        same == *other
+    }
+
     pub(super) fn read(fields: &Fields<'_>, body: Bytes) -> Result<Self, MessageError> {
         Ok(Self {
             id: fields.id("id")?,

@@ -8,7 +8,7 @@ use crate::chain::{Standing, Tail, place};
 use crate::error::{ReceiveError, Refusal};
 use crate::history::{Content, Entry};
 use crate::id::Id;
-use crate::message::{Ack, Chat, Gap, Join, Message, Receipt};
+use crate::message::{Ack, Activity, Chat, Gap, Join, Message, Receipt};
 use crate::store::Record;
 
 /// What something that came has changed.
@@ -21,6 +21,8 @@ pub enum Received {
     Edited(Id),
     /// The leader has let somebody in, perhaps us.
     Joined(Hashname),
+    /// Its sender is doing something else; what they said last came again with that.
+    Activity(Activity),
     /// What became of a message of ours at who sent this.
     Receipt(Receipt),
     /// Messages that their sender does not have any more.
@@ -48,6 +50,16 @@ impl Room {
             Message::Receipt(receipt) => self.receive_receipt(from, receipt),
             Message::Profile(_) => Err(Refusal::Misplaced.into()),
         }
+    }
+
+    /// Whether this changes what its sender said last.
+    pub(crate) fn is_change(&self, from: &Hashname, packet: &Bytes) -> bool {
+        let Ok(Message::Chat(chat)) = Message::parse(packet) else {
+            return false;
+        };
+        let newest = self.tail(from).filter(|tail| tail.id == chat.id);
+        let known = newest.and_then(|tail| self.history.get(tail.id, *from));
+        known.is_some_and(|known| matches!(known.content(), Content::Chat(same) if *same != chat))
     }
 
     fn receive_chat(
@@ -78,8 +90,9 @@ impl Room {
         {
             return Ok(Received::Duplicate);
         }
-        let answered = known.and_then(Entry::answered_if_changed);
+        let answered = known.and_then(|known| known.answered_before(&chat));
         let answered = answered.map(str::to_owned);
+        let same = known.is_some_and(|known| known.says_the_same(&chat));
         let record = Record {
             answered,
             ..record(from, tail, packet)
@@ -87,7 +100,10 @@ impl Room {
         self.store.put(self.id, record)?;
         self.note_activity(&from, state);
         self.history.replace(chat, from, packet.len());
-        Ok(Received::Edited(id))
+        Ok(match state.filter(|_| same) {
+            Some(activity) => Received::Activity(activity),
+            None => Received::Edited(id),
+        })
     }
 
     fn receive_join(
@@ -174,7 +190,12 @@ impl Room {
     ) -> Result<bool, Refusal> {
         let known = self.history.get(id, *from);
         let same = known.is_none_or(|known| known.content() == content);
-        match tail.standing(from, id) {
+        // What is here was checked when it came: that is not to be done for each copy.
+        let standing = match known {
+            Some(_) if id != tail.id => Standing::Older,
+            _ => tail.standing(from, id),
+        };
+        match standing {
             Standing::Next => Ok(true),
             // It is no message's.
             _ if id == self.profile_of(from) => Err(Refusal::Forged(id)),

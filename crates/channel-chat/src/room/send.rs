@@ -90,11 +90,19 @@ impl Room {
         }
     }
 
-    /// Says what we are doing, and nothing else.
+    /// Says what we are doing, and nothing else. If we said the newest of the chat, that goes out again with
+    /// it, and can still be [edited](Self::edit).
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn set_activity(&mut self, activity: Activity, at: u64) -> Result<Outgoing, RoomError> {
+        let said = self.unanswered().cloned();
+        if let Some(said) = said {
+            return self.say_again(Chat {
+                state: Some(activity),
+                ..said
+            });
+        }
         let draft = Draft {
             state: Some(activity),
             ..Draft::default()
@@ -108,15 +116,8 @@ impl Room {
     /// # Errors
     /// It is not the newest message of the chat as far as we know, or as [`send`](Self::send).
     pub fn edit(&mut self, id: Id, draft: impl Into<Draft>) -> Result<Outgoing, RoomError> {
-        let newest = self
-            .history
-            .newest()
-            .map(|entry| (entry.id(), entry.from()));
-        let before = { self.own_newest() }
-            .filter(|ours| Some((id, ours.from())) == newest && !ours.is_followed());
-        let Some(Content::Chat(before)) = before.map(Entry::content) else {
-            return Err(RoomError::NotNewest(id));
-        };
+        let before = self.unanswered().filter(|before| before.id == id);
+        let before = before.ok_or(RoomError::NotNewest(id))?;
         let (after, at) = (before.after, before.at);
         self.say_again(Chat {
             after,
@@ -200,8 +201,10 @@ impl Room {
     /// Says something in place of the newest that we said.
     fn say_again(&mut self, chat: Chat) -> Result<Outgoing, RoomError> {
         let id = chat.id;
+        // In any other place it would break our chain.
+        let tail = self.tail(&self.me).filter(|tail| tail.id == id);
+        let place = tail.ok_or(RoomError::NotNewest(id))?.place;
         let packet = Message::Chat(chat.clone()).encode()?;
-        let place = self.tail(&self.me).map_or(0, |tail| tail.place);
         let record = self.record(id, place, false, packet.clone());
         self.store.put(self.id, record)?;
         self.note_activity(&self.me.clone(), chat.state);
@@ -218,6 +221,18 @@ impl Room {
             lasting,
             answered: None,
             packet,
+        }
+    }
+
+    /// What we said last, if it says something and nothing came after it as far as we know.
+    fn unanswered(&mut self) -> Option<&Chat> {
+        let newest = self.history.newest().map(|one| (one.id(), one.from()))?;
+        let ours = self.own_newest()?;
+        match ours.content() {
+            Content::Chat(chat) if newest == (chat.id, self.me) && !ours.is_followed() => {
+                Some(chat)
+            }
+            _ => None,
         }
     }
 

@@ -5,6 +5,7 @@ mod common;
 mod crowd;
 #[cfg(feature = "disk")]
 mod disk;
+mod hangups;
 mod hostile;
 mod javascript;
 mod links;

@@ -237,6 +237,42 @@ fn typing_takes_no_id_of_its_own_and_becomes_what_is_said() {
 }
 
 #[test]
+fn typing_after_a_text_takes_no_id_and_is_no_edit() {
+    let (mut leader, mut member) = pair();
+    let said = member.send("helo", NOW).unwrap();
+    leader.receive(hashname(2), &said.packet).unwrap();
+    let (_, read) = leader.receipt(said.id, Ack::Read).unwrap();
+    member.receive(hashname(1), &read).unwrap();
+
+    let composing = member.set_activity(Activity::Composing, NOW + 1).unwrap();
+    assert_eq!(composing.id, said.id);
+    let received = leader.receive(hashname(2), &composing.packet).unwrap();
+    assert_eq!(received, Received::Activity(Activity::Composing));
+    for room in [&leader, &member] {
+        let entry = room.message(said.id).unwrap();
+        assert_eq!((entry.text(), entry.is_edited()), (Some("helo"), false));
+        let activity = room.participant(&hashname(2)).unwrap().activity();
+        assert_eq!(activity, Some(Activity::Composing));
+    }
+    assert_eq!(member.message(said.id).unwrap().receipts().len(), 1);
+
+    let edit = member.edit(said.id, "hello").unwrap();
+    let received = leader.receive(hashname(2), &edit.packet).unwrap();
+    assert_eq!(received, Received::Edited(said.id));
+    // Nobody has said that they have read this.
+    assert_eq!(member.message(said.id).unwrap().receipts(), []);
+
+    // Once somebody has answered, it is over.
+    let answer = leader.send("hi", NOW + 2).unwrap();
+    member.receive(hashname(1), &answer.packet).unwrap();
+    let active = member.set_activity(Activity::Active, NOW + 3).unwrap();
+    assert_ne!(active.id, said.id);
+    let received = leader.receive(hashname(2), &active.packet).unwrap();
+    assert_eq!(received, Received::Message(active.id));
+    assert_eq!(leader.message(said.id).unwrap().answered_text(), None);
+}
+
+#[test]
 fn an_edit_goes_to_those_who_come_later_too() {
     let (mut leader, mut member) = pair();
     let said = leader.send("helo", NOW).unwrap();

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use telehash_channel_chat::{
-    Entry, Id, MemoryStore, ReceiveError, Received, Record, Room, RoomError, Seat, Store,
-    StoreError,
+    Activity, Chain, Chat, Entry, Id, MemoryStore, Message, ReceiveError, Received, Record, Room,
+    RoomError, Seat, Store, StoreError,
 };
 use telehash_hashname::Hashname;
 
-use crate::common::{NOW, catch_up, hashname, seat, texts};
+use crate::common::{NOW, admitted, catch_up, hashname, seat, texts};
 
 #[test]
 fn a_chat_goes_on_where_it_was_left() {
@@ -118,6 +118,51 @@ fn a_correction_is_sent_before_what_follows_it() {
 }
 
 #[test]
+fn a_text_that_is_edited_after_typing_keeps_its_place() {
+    let store = MemoryStore::new();
+    let mut ann = Room::lead(&seat(1), NOW, Box::new(store.clone())).unwrap();
+    let said = ann.send("helo", NOW).unwrap();
+    ann.set_activity(Activity::Composing, NOW + 1).unwrap();
+    ann.edit(said.id, "hello").unwrap();
+    let next = ann.send("how are you?", NOW + 2).unwrap();
+
+    let mut ann = Room::restore(ann.id(), Box::new(store)).unwrap();
+    let mut bob = admitted(2, &mut ann);
+    assert_eq!(texts(&mut bob), ["hello", "how are you?"]);
+    assert_eq!(bob.message(said.id).unwrap().text(), Some("hello"));
+    assert_eq!(bob.message(next.id).unwrap().text(), Some("how are you?"));
+}
+
+/// It went to the place of the activity, and nobody who came later could follow.
+#[test]
+fn a_text_with_an_activity_of_its_own_id_after_it_cannot_be_edited() {
+    let mut store = MemoryStore::new();
+    let mut ann = Room::lead(&seat(1), NOW, Box::new(store.clone())).unwrap();
+    let said = ann.send("helo", NOW).unwrap();
+    let next = Chain::new(hashname(1), &[1; 8], 2000, 2).take().unwrap();
+    let silent = Chat {
+        state: Some(Activity::Composing),
+        after: Some(said.id),
+        ..Chat::new(next, "")
+    };
+    let record = Record {
+        from: hashname(1),
+        place: 3,
+        id: next,
+        lasting: false,
+        answered: None,
+        packet: Message::Chat(silent).encode().unwrap(),
+    };
+    store.put(ann.id(), record).unwrap();
+
+    let mut ann = Room::restore(ann.id(), Box::new(store)).unwrap();
+    let refused = ann.edit(said.id, "hello");
+    assert!(matches!(refused, Err(RoomError::NotNewest(id)) if id == said.id));
+    let mut bob = admitted(2, &mut ann);
+    assert_eq!(texts(&mut bob), ["helo"]);
+}
+
+#[test]
 fn a_chat_that_was_never_joined_can_still_be_joined_after_a_restart() {
     let store = MemoryStore::new();
     let mut ann = Room::lead(&seat(1), NOW, Box::new(MemoryStore::new())).unwrap();
@@ -145,7 +190,7 @@ fn a_last_that_is_no_id_of_ours_is_not_known() {
         assert_eq!(ann.cursor(unknown), None);
     }
     // One that we have not used yet is not, either, whoever has found it out.
-    let mut chain = telehash_channel_chat::Chain::new(hashname(1), &[1; 8], 2000, 0);
+    let mut chain = Chain::new(hashname(1), &[1; 8], 2000, 0);
     let future = std::iter::from_fn(|| chain.take()).nth(2).unwrap();
     assert_eq!(future.previous(&hashname(1)), said.id);
     assert_eq!(ann.cursor(future), None);
