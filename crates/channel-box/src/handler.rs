@@ -19,6 +19,9 @@ use crate::wire::{self, Ask, BOXES, INBOX, OUTBOX};
 /// Why an `outbox` is refused if there is nobody to put letters.
 const NO_BOXES: &str = "no boxes here";
 
+/// Why an `outbox` fails if a letter was sent when it cannot have been, by our clock.
+const CLOCK: &str = "clock";
+
 /// Takes the channels of all three types of one mesh.
 #[derive(Clone)]
 pub(crate) struct BoxHandler(Arc<Roles>);
@@ -184,11 +187,11 @@ impl Outbox {
                 channel.fail("too large");
                 return Ok(());
             };
-            if let Some(message) = message.filter(|message| !message.is_empty()) {
-                if !self.deliver(message, &ask).await {
-                    channel.fail(NO_BOXES);
-                    return Ok(());
-                }
+            if let Some(message) = message.filter(|message| !message.is_empty())
+                && let Err(reason) = self.deliver(message, &ask).await
+            {
+                channel.fail(reason);
+                return Ok(());
             }
             if packet.end {
                 break;
@@ -198,13 +201,17 @@ impl Outbox {
         Ok(channel.end()?)
     }
 
-    /// Whether it is somewhere now. Of a cache nobody learns whether it had room.
-    async fn deliver(&self, message: Bytes, ask: &Ask) -> bool {
+    /// Whether it is somewhere now, or why not. Of a cache nobody learns whether it had room.
+    async fn deliver(&self, message: Bytes, ask: &Ask) -> Result<(), &'static str> {
         match self {
-            Self::Post { from, post } => post.take_from(from, &message).await != Fate::Left,
+            Self::Post { from, post } => match post.take_from(from, &message).await {
+                Fate::Taken | Fate::Forged => Ok(()),
+                Fate::Refused => Err(CLOCK),
+                Fate::Left => Err(NO_BOXES),
+            },
             Self::Cache { from, to, cache } => {
                 cache.keep((*from, *to), message, ask.keep);
-                true
+                Ok(())
             }
         }
     }

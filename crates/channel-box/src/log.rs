@@ -29,7 +29,7 @@ pub(crate) struct Log {
 impl Log {
     /// Opens it, or makes it, and reads what it remembers. A last line that was not written to its end
     /// is none.
-    pub(crate) fn open(path: &Path) -> io::Result<(Self, Seen)> {
+    pub(crate) fn open(path: &Path, now: u64) -> io::Result<(Self, Seen)> {
         let mut text = Vec::new();
         match File::open(path) {
             Ok(file) => {
@@ -38,7 +38,7 @@ impl Log {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let (seen, lines) = read(&text)?;
+        let (seen, lines) = read(&text, now)?;
         // What it does not need is left out every time that it is opened.
         let is_whole = lines <= seen.len() && text.ends_with(b"\n");
         let log = match is_whole {
@@ -96,9 +96,7 @@ impl Log {
         file.sync_all()?;
         fs::rename(&new, path)?;
         #[cfg(unix)]
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        File::open(folder_of(path))?.sync_all()?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -106,6 +104,13 @@ impl Log {
             notes,
         })
     }
+}
+
+/// The one that a file is in; of a bare name that is where we are.
+#[cfg(unix)]
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
 }
 
 /// What the owner alone can read: it says whose letters came, and when.
@@ -120,7 +125,7 @@ fn private() -> OpenOptions {
 }
 
 /// What the lines say, and how many there are.
-fn read(text: &[u8]) -> io::Result<(Seen, usize)> {
+fn read(text: &[u8], now: u64) -> io::Result<(Seen, usize)> {
     let mut seen = Seen::default();
     if text.is_empty() {
         return Ok((seen, 0));
@@ -141,7 +146,7 @@ fn read(text: &[u8]) -> io::Result<(Seen, usize)> {
         match (number, note(line)) {
             (0, _) if line == HEADER => {}
             (1.., Some(note)) => {
-                seen.note(note);
+                seen.note(note, now);
                 notes += 1;
             }
             _ => return Err(damaged(number + 1)),
@@ -188,17 +193,25 @@ mod tests {
     fn what_was_taken_is_remembered_by_the_next_program() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letters");
-        let (mut log, seen) = Log::open(&path).unwrap();
+        let (mut log, seen) = Log::open(&path, NOW).unwrap();
         assert!(seen.is_new(message(1), NOW));
         log.add(message(1)).unwrap();
         log.add(message(2)).unwrap();
         drop(log);
-        let (mut log, seen) = Log::open(&path).unwrap();
+        let (mut log, seen) = Log::open(&path, NOW).unwrap();
         assert!(!seen.is_new(message(1), NOW) && !seen.is_new(message(2), NOW));
         assert!(seen.is_new(message(3), NOW));
         log.add(message(3)).unwrap();
-        let (_, seen) = Log::open(&path).unwrap();
+        let (_, seen) = Log::open(&path, NOW).unwrap();
         assert!(!seen.is_new(message(3), NOW));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_bare_name_is_a_file_where_we_are() {
+        assert_eq!(folder_of(Path::new("letters")), Path::new("."));
+        assert_eq!(folder_of(Path::new("/a/letters")), Path::new("/a"));
+        assert_eq!(folder_of(Path::new("a/letters")), Path::new("a"));
     }
 
     #[cfg(unix)]
@@ -207,7 +220,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letters");
-        Log::open(&path).unwrap();
+        Log::open(&path, NOW).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -216,17 +229,17 @@ mod tests {
     fn a_line_that_was_not_written_to_its_end_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letters");
-        let (mut log, _) = Log::open(&path).unwrap();
+        let (mut log, _) = Log::open(&path, NOW).unwrap();
         log.add(message(1)).unwrap();
         let whole = fs::read(&path).unwrap();
         log.add(message(2)).unwrap();
         let longer = fs::read(&path).unwrap();
         for length in whole.len()..longer.len() {
             fs::write(&path, &longer[..length]).unwrap();
-            let (mut log, seen) = Log::open(&path).unwrap();
+            let (mut log, seen) = Log::open(&path, NOW).unwrap();
             assert!(!seen.is_new(message(1), NOW) && seen.is_new(message(2), NOW));
             log.add(message(2)).unwrap();
-            let (_, seen) = Log::open(&path).unwrap();
+            let (_, seen) = Log::open(&path, NOW).unwrap();
             assert!(!seen.is_new(message(1), NOW) && !seen.is_new(message(2), NOW));
         }
     }
@@ -243,7 +256,7 @@ mod tests {
             "mesh letters 1\n\n",
         ] {
             fs::write(&path, text).unwrap();
-            let error = Log::open(&path).unwrap_err();
+            let error = Log::open(&path, NOW).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{text:?}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
@@ -253,14 +266,14 @@ mod tests {
     fn a_file_larger_than_any_of_ours_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letters");
-        let (mut log, _) = Log::open(&path).unwrap();
+        let (mut log, _) = Log::open(&path, NOW).unwrap();
         let line = format!("{}\n", line(&Note::Taken(message(1))));
         let lines = (MAX_FILE - log.length) as usize / line.len();
         fs::write(&path, format!("{HEADER}\n{}", line.repeat(lines))).unwrap();
-        (log, _) = Log::open(&path).unwrap();
+        (log, _) = Log::open(&path, NOW).unwrap();
         assert_eq!(log.notes, 1, "it was as large as one may be");
         fs::write(&path, format!("{HEADER}\n{}", line.repeat(lines + 1))).unwrap();
-        let error = Log::open(&path).unwrap_err();
+        let error = Log::open(&path, NOW).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
@@ -268,10 +281,10 @@ mod tests {
     fn the_file_does_not_grow_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letters");
-        let (mut log, mut seen) = Log::open(&path).unwrap();
+        let (mut log, mut seen) = Log::open(&path, NOW).unwrap();
         let mut text = fs::read_to_string(&path).unwrap();
         for number in 0..3 * MAX_REMEMBERED as u64 {
-            seen.take(message(number));
+            seen.take(message(number), NOW);
             text.push_str(&format!("{}\n", line(&Note::Taken(message(number)))));
         }
         log.notes = 3 * MAX_REMEMBERED;
@@ -284,7 +297,7 @@ mod tests {
         log.add(message(1 << 31)).unwrap();
         // Nor does the next program keep what it does not need.
         fs::write(&path, text).unwrap();
-        let (_, again) = Log::open(&path).unwrap();
+        let (_, again) = Log::open(&path, NOW).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), short);
         for number in [0, 2 * MAX_REMEMBERED as u64, 3 * MAX_REMEMBERED as u64] {
             let message = message(number);

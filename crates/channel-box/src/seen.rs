@@ -10,6 +10,18 @@ use crate::limits::{MAX_AHEAD, MAX_REMEMBERED, MAX_SENDERS};
 /// Which message: of whom, when it says that it was sent, and its name.
 pub(crate) type Message = (Hashname, u64, MessageId);
 
+/// What is known of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was not taken.
+    New,
+    /// It was taken.
+    Taken,
+    /// It is not to be taken now: it says that it was sent later than our clock can say, or at a time of which it is
+    /// forgotten what was taken. It may never have been.
+    Refused,
+}
+
 /// One thing that is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
@@ -40,24 +52,29 @@ struct Sender {
     /// Messages by when they say that they were sent.
     taken: BTreeSet<(u64, MessageId)>,
     floor: Option<u64>,
+    /// When the latest was sent, as far as our clock agreed: of no sender are others to be refused for what it says of a
+    /// time to come.
     latest: u64,
 }
 
 impl Seen {
-    /// Whether this message of `from` may be taken: it was not, and is not refused. `at` is when it says
-    /// that it was sent, in milliseconds since 1970, as `now` is.
-    pub(crate) fn is_new(&self, (from, at, id): Message, now: u64) -> bool {
-        if at > now.saturating_add(MAX_AHEAD.as_millis() as u64) {
-            return false;
-        }
+    /// Whether this message of `from` may be taken. `at` is when it says that it was sent, in milliseconds
+    /// since 1970, as `now` is.
+    pub(crate) fn standing(&self, (from, at, id): Message, now: u64) -> Standing {
         let known = self.senders.get(&from);
+        if known.is_some_and(|sender| sender.taken.contains(&(at, id))) {
+            return Standing::Taken;
+        }
         let floor = known.map_or(self.floor, |sender| sender.floor);
-        let taken = known.is_some_and(|sender| sender.taken.contains(&(at, id)));
-        !taken && floor.is_none_or(|floor| at > floor)
+        let is_ahead = at > now.saturating_add(MAX_AHEAD.as_millis() as u64);
+        match is_ahead || floor.is_some_and(|floor| at <= floor) {
+            true => Standing::Refused,
+            false => Standing::New,
+        }
     }
 
-    /// This message was taken.
-    pub(crate) fn take(&mut self, (from, at, id): Message) {
+    /// This message was taken, at this time.
+    pub(crate) fn take(&mut self, (from, at, id): Message, now: u64) {
         let known = self.senders.get(&from);
         if known.is_some_and(|sender| sender.taken.contains(&(at, id))) {
             return;
@@ -65,7 +82,7 @@ impl Seen {
         if known.is_none() {
             self.make_room_for_a_sender();
         }
-        self.remember(from, at, id);
+        self.remember((from, at, id), now);
         while self.remembered > MAX_REMEMBERED {
             self.forget_one();
         }
@@ -85,9 +102,9 @@ impl Seen {
     }
 
     /// Remembers it again.
-    pub(crate) fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note, now: u64) {
         match note {
-            Note::Taken(message) => self.take(message),
+            Note::Taken(message) => self.take(message, now),
             Note::Others(floor) => self.floor = self.floor.max(Some(floor)),
             Note::Floor(from, floor) => {
                 if let Some(sender) = self.senders.get_mut(&from) {
@@ -102,7 +119,7 @@ impl Seen {
         self.remembered + self.senders.len() + 1
     }
 
-    fn remember(&mut self, from: Hashname, at: u64, id: MessageId) {
+    fn remember(&mut self, (from, at, id): Message, now: u64) {
         let floor = self.floor;
         let sender = self.senders.entry(from).or_insert_with(|| Sender {
             taken: BTreeSet::new(),
@@ -112,7 +129,7 @@ impl Seen {
         self.counts.remove(&(sender.taken.len(), from));
         self.silent.remove(&(sender.latest, from));
         sender.taken.insert((at, id));
-        sender.latest = sender.latest.max(at);
+        sender.latest = sender.latest.max(at.min(now));
         self.counts.insert((sender.taken.len(), from), ());
         self.silent.insert((sender.latest, from));
         self.remembered += 1;
@@ -165,12 +182,16 @@ mod tests {
     const NOW: u64 = 1 << 40;
 
     impl Seen {
+        pub(crate) fn is_new(&self, message: Message, now: u64) -> bool {
+            self.standing(message, now) == Standing::New
+        }
+
         /// Takes it if that is right.
         fn takes(&mut self, from: Hashname, at: u64, id: MessageId, now: u64) -> bool {
             let message = (from, at, id);
             let new = self.is_new(message, now);
             if new {
-                self.take(message);
+                self.take(message, now);
             }
             new
         }
@@ -200,8 +221,12 @@ mod tests {
         for number in [1, 11, 12, many] {
             assert!(!seen.takes(loud, number, id(number), NOW));
         }
-        // What was forgotten is taken for a replay, even if it is none.
-        assert!(!seen.takes(loud, 11, id(many + 1), NOW));
+        // What was forgotten is refused as perhaps a replay, even if it is none. Nobody says that it was taken.
+        assert_eq!(
+            seen.standing((loud, 11, id(many + 1)), NOW),
+            Standing::Refused
+        );
+        assert_eq!(seen.standing((loud, many, id(many)), NOW), Standing::Taken);
         assert!(seen.takes(loud, 12, id(many + 1), NOW));
         // The quiet one lost nothing.
         assert!(!seen.takes(quiet, 1, id(0), NOW));
@@ -224,11 +249,23 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_tomorrow_is_refused() {
+    fn a_message_of_tomorrow_is_refused_until_then() {
         let mut seen = Seen::default();
         let ahead = NOW + MAX_AHEAD.as_millis() as u64;
         assert!(seen.takes(sender(1), ahead, id(1), NOW));
-        assert!(!seen.takes(sender(1), ahead + 1, id(2), NOW));
+        let later = (sender(1), ahead + 1, id(2));
+        assert_eq!(seen.standing(later, NOW), Standing::Refused);
+        assert_eq!(seen.standing(later, NOW + 1), Standing::New);
+    }
+
+    #[test]
+    fn a_sender_whose_clock_is_ahead_has_nobody_refused_for_that_when_it_is_forgotten() {
+        let mut seen = Seen::default();
+        for number in 0..=MAX_SENDERS as u64 {
+            assert!(seen.takes(sender(number), NOW + 1000, id(0), NOW));
+        }
+        assert_eq!(seen.senders.len(), MAX_SENDERS);
+        assert!(seen.takes(sender(9999), NOW + 1, id(0), NOW + 1));
     }
 
     #[test]
@@ -243,7 +280,7 @@ mod tests {
             assert!(seen.takes(loud, 100_000 + number, id(number), NOW));
         }
         let mut again = Seen::default();
-        seen.notes().for_each(|note| again.note(note));
+        seen.notes().for_each(|note| again.note(note, NOW));
         assert!(seen.notes().count() <= seen.len());
         let asked = [
             (sender(0), 100, id(0)),

@@ -76,3 +76,16 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
 }
+
+/// Whether it has as many files open as it may have, or the system has. That passes.
+#[cfg(unix)]
+pub(crate) fn is_crowded(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE].contains(&errno))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_crowded(_: &io::Error) -> bool {
+    false
+}

@@ -10,7 +10,7 @@ use blake3::Hash;
 use telehash_hashname::Hashname;
 
 use crate::block::{Source, open};
-use crate::error::FilesError;
+use crate::error::{FilesError, is_crowded};
 use crate::name::{Name, NameError, PARTS_FOLDER, Rules};
 use crate::part::{Part, Parts};
 use crate::quota::Quota;
@@ -85,7 +85,8 @@ impl Folder {
     }
 
     /// The same, writing no more bytes than this from now on, whoever sends them and whatever becomes of them. Clones
-    /// of it share them. A file that does not fit is refused; what was there already costs nothing.
+    /// of it share them. A file that does not fit is refused; what was there already, complete or in part, costs nothing,
+    /// also if it has to be sent again.
     #[must_use]
     pub fn quota(mut self, bytes: u64) -> Self {
         self.quota = self.quota.with_total(bytes);
@@ -144,13 +145,21 @@ impl Folder {
     /// The part of this peer's file, once nobody else writes it.
     pub(crate) async fn part(&self, peer: Hashname, name: &Name) -> Result<Part, PartError> {
         let claim = self.shared.parts.claim(peer, name).await;
-        let claim = claim.ok_or(PartError::Busy)?;
+        let claim = claim.ok_or(PartError::Refused(Refusal::Busy))?;
         let shared = self.shared.clone();
         let opened = crate::block::blocking(move || shared.parts.open_part(claim)).await;
         opened.and_then(|opened| opened).map_err(|error| {
+            if is_crowded(&error) {
+                return PartError::Refused(Refusal::Crowded);
+            }
             let path = self.path().join(PARTS_FOLDER);
             PartError::Disk(FilesError::Disk { path, error })
         })
+    }
+
+    /// Where the parts are.
+    pub(crate) fn parts(&self) -> &Path {
+        self.shared.parts.folder()
     }
 
     /// Makes the folder, and those above it.
@@ -220,7 +229,8 @@ impl Folder {
 /// Why there is no part to write to.
 #[derive(Debug)]
 pub(crate) enum PartError {
-    Busy,
+    /// Not for this file.
+    Refused(Refusal),
     Disk(FilesError),
 }
 
@@ -233,18 +243,19 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) fn put_on(&self, part: &Part) -> io::Result<()> {
+    /// As far as the file system can hold it: that is no reason to go without the file.
+    pub(crate) fn put_on(&self, part: &Part) {
         let file = part.file();
-        if self.executable {
-            file.set_permissions(executable(&file.metadata()?.permissions()))?;
+        if self.executable
+            && let Ok(there) = file.metadata()
+        {
+            let _ = file.set_permissions(executable(&there.permissions()));
         }
         let modified = self.modified.map(Duration::from_secs);
-        // A time that the system cannot hold is no reason to go without the file.
         if let Some(modified) = modified.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
         {
             let _ = file.set_modified(modified);
         }
-        Ok(())
     }
 }
 

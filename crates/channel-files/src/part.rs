@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::block::Source;
+use crate::error::is_crowded;
 use crate::name::{Name, PARTS_FOLDER};
 
 /// Bytes between two notes in the journal: what is lost if the program is killed.
@@ -96,6 +97,11 @@ impl Parts {
         })
     }
 
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Claims the part of this peer's file, once nobody else has it; `None` if that takes too long.
     pub(crate) async fn claim(&self, peer: Hashname, name: &Name) -> Option<Claim> {
         // Peers do not see each other's parts, and any name has a part's name of the same length.
@@ -107,10 +113,12 @@ impl Parts {
     /// The part as far as the journal and the disk agree on it; empty otherwise.
     pub(crate) fn open_part(&self, claim: Claim) -> io::Result<Part> {
         let path = self.folder.join(format!("{}.part", claim.key));
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false);
-        let file = file.open(&path)?;
-        let note = fs::read(path.with_extension("json")).ok();
+        let file = open_alone(&path)?;
+        let note = match fs::read(path.with_extension("json")) {
+            // It may be there, and is not to be lost.
+            Err(error) if is_crowded(&error) => return Err(error),
+            note => note.ok(),
+        };
         let note = note.and_then(|json| serde_json::from_slice::<Note>(&json).ok());
         let mut source = Source::of(file);
         let mut agreed = false;
@@ -238,8 +246,57 @@ impl Drop for Part {
     }
 }
 
+/// Opens a part, or makes it. One that has another name, too, is a file that has arrived: it is left alone.
+fn open_alone(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let file = options.clone().create(true).truncate(false).open(path)?;
+    if !has_other_names(&file)? {
+        return Ok(file);
+    }
+    forget(path)?;
+    forget(&path.with_extension("json"))?;
+    options.create_new(true).open(path)
+}
+
+#[cfg(unix)]
+fn has_other_names(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    Ok(file.metadata()?.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Renames, but never over something.
 fn move_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match rename_to_free(from, to) {
+        Err(error) if is_unsupported(&error) => link_to_free(from, to),
+        renamed => renamed,
+    }
+}
+
+/// Not every system and file system can do this.
+fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn rename_to_free(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The same in two steps. Whoever is killed between them leaves a part with two names.
+fn link_to_free(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
@@ -382,6 +439,46 @@ mod tests {
         assert_eq!(part.len(), 3);
         part.place(&to, true).unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_kill_between_the_two_steps_of_a_move_leaves_the_file_alone() {
+        for contents in ["of another version", "old"] {
+            let world = World::new();
+            let to = world.folder.path().join("file");
+            let mut part = world.part(1).await;
+            part.write(b"old").unwrap();
+            let path = part.path.clone();
+            drop(part);
+            fs::hard_link(&path, &to).unwrap();
+            let mut part = world.part(1).await;
+            assert_eq!(part.len(), 0, "what arrived is no part any more");
+            part.restart().unwrap();
+            part.write(contents.as_bytes()).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), b"old");
+            part.place(&to, true).unwrap();
+            drop(part);
+            assert_eq!(fs::read(&to).unwrap(), contents.as_bytes());
+            assert_eq!(world.left(), 1, "nothing but the lock");
+        }
+    }
+
+    #[test]
+    fn without_a_rename_that_replaces_nothing_a_link_does_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for move_to in [move_to_free, link_to_free] {
+            fs::write(&from, "new").unwrap();
+            fs::write(&to, "old").unwrap();
+            let error = move_to(&from, &to).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(&to).unwrap(), b"old");
+            fs::remove_file(&to).unwrap();
+            move_to(&from, &to).unwrap();
+            assert!(!from.exists());
+            assert_eq!(fs::read(&to).unwrap(), b"new");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,18 +28,23 @@ impl Quota {
         Self { left, ..self }
     }
 
-    /// Sets bytes aside for a file of this size.
-    pub(crate) fn share(&self, size: u64) -> Result<Share, Refusal> {
-        if self.max_file.is_some_and(|most| size > most) {
-            return Err(Refusal::TooLarge);
+    /// Whether a file may have this size.
+    pub(crate) fn admit(&self, size: u64) -> Result<(), Refusal> {
+        match self.max_file {
+            Some(most) if size > most => Err(Refusal::TooLarge),
+            _ => Ok(()),
         }
+    }
+
+    /// Sets so many bytes aside, for what is missing of a file.
+    pub(crate) fn share(&self, bytes: u64) -> Result<Share, Refusal> {
         if let Some(left) = &self.left {
             let order = Ordering::Relaxed;
-            left.fetch_update(order, order, |left| left.checked_sub(size))
+            left.fetch_update(order, order, |left| left.checked_sub(bytes))
                 .map_err(|_| Refusal::OverQuota)?;
         }
         let left = self.left.clone();
-        Ok(Share { left, bytes: size })
+        Ok(Share { left, bytes })
     }
 }
 
@@ -83,8 +88,8 @@ mod tests {
             max_file,
             ..Quota::default()
         };
-        quota.share(10).unwrap();
-        assert_eq!(quota.share(11).unwrap_err(), Refusal::TooLarge);
-        Quota::default().share(u64::MAX).unwrap();
+        quota.admit(10).unwrap();
+        assert_eq!(quota.admit(11).unwrap_err(), Refusal::TooLarge);
+        Quota::default().admit(u64::MAX).unwrap();
     }
 }

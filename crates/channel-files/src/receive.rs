@@ -212,18 +212,15 @@ impl<'a> Receiving<'a> {
 
     /// Asks for what is missing; `None` if the file is refused.
     async fn want(&mut self, n: u64, name: &Name, size: u64) -> Result<Option<Stage>, FilesError> {
-        let refusal = match self.folder.limits().share(size) {
-            Err(refusal) => refusal,
-            Ok(share) => match self.folder.part(self.peer, name).await {
-                Ok(part) => {
-                    let from = part.len();
-                    let hash = (from > 0).then(|| part.hash().to_hex().as_str().to_owned());
-                    self.say(&FromReceiver::Send { n, from, hash }).await?;
-                    return Ok(Some(Stage::Part(part, share)));
-                }
-                Err(PartError::Busy) => Refusal::Busy,
-                Err(PartError::Disk(error)) => return Err(error),
-            },
+        let refusal = match part_of(&self.folder, self.peer, name, size).await {
+            Ok((part, share)) => {
+                let from = part.len();
+                let hash = (from > 0).then(|| part.hash().to_hex().as_str().to_owned());
+                self.say(&FromReceiver::Send { n, from, hash }).await?;
+                return Ok(Some(Stage::Part(part, share)));
+            }
+            Err(PartError::Refused(refusal)) => refusal,
+            Err(PartError::Disk(error)) => return Err(error),
         };
         self.refuse(n, name.as_str(), refusal).await?;
         Ok(None)
@@ -289,12 +286,13 @@ impl<'a> Receiving<'a> {
                     if len > size {
                         return Err(FilesError::Protocol("more of a file than was offered"));
                     }
-                    share.spend(bytes.len() as u64);
                     self.move_on(bytes.len() as u64);
-                    fill(&mut writing, &mut block, bytes).await.map_err(disk)?;
+                    let filled = fill(&mut writing, &mut block, bytes).await;
+                    share.spend(filled.map_err(disk)?);
                 }
                 Some(Frame::Message(json)) => {
                     let message = message::decode(&json)?;
+                    share.spend(block.len() as u64);
                     writing.write(&mut block).await.map_err(disk)?;
                     return Ok((writing.finish().await.map_err(disk)?, message));
                 }
@@ -430,6 +428,20 @@ impl<'a> Receiving<'a> {
     }
 }
 
+/// What is here of a file, and room for what is not.
+async fn part_of(
+    folder: &Folder,
+    peer: Hashname,
+    name: &Name,
+    size: u64,
+) -> Result<(Part, Share), PartError> {
+    let limits = folder.limits();
+    limits.admit(size).map_err(PartError::Refused)?;
+    let part = folder.part(peer, name).await?;
+    let share = limits.share(size.saturating_sub(part.len()));
+    Ok((part, share.map_err(PartError::Refused)?))
+}
+
 /// The next frame of a stream; `None` at its end.
 pub(crate) async fn next_frame(
     reader: &mut ByteReader,
@@ -447,16 +459,18 @@ pub(crate) async fn next_frame(
     }
 }
 
-/// Adds bytes to the block, and has it written whenever it is full.
-async fn fill(writing: &mut Writing, block: &mut Vec<u8>, mut bytes: Bytes) -> io::Result<()> {
+/// Adds bytes to the block, and has it written whenever it is full; how many bytes these were.
+async fn fill(writing: &mut Writing, block: &mut Vec<u8>, mut bytes: Bytes) -> io::Result<u64> {
+    let mut written = 0;
     while !bytes.is_empty() {
         let room = BLOCK.saturating_sub(block.len());
         block.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
         if block.len() >= BLOCK {
+            written += block.len() as u64;
             writing.write(block).await?;
         }
     }
-    Ok(())
+    Ok(written)
 }
 
 fn parse(hash: &str) -> Result<Hash, FilesError> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::error::is_full;
+use crate::error::{is_crowded, is_full};
 use crate::name::NameError;
 
 /// Why one file is not taken; the others go on. `Display` is what the peer hears.
@@ -25,6 +25,8 @@ pub(crate) enum Refusal {
     OverQuota,
     Permission,
     Full,
+    /// Too many files are open for one more.
+    Crowded,
     Disk,
 }
 
@@ -36,6 +38,7 @@ impl Refusal {
             io::ErrorKind::NotADirectory => Self::NotAFolder,
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Permission,
             _ if is_full(error) => Self::Full,
+            _ if is_crowded(error) => Self::Crowded,
             _ => Self::Disk,
         }
     }
@@ -54,6 +57,7 @@ impl fmt::Display for Refusal {
             Self::OverQuota => f.write_str("over the quota"),
             Self::Permission => f.write_str("no permission"),
             Self::Full => f.write_str("disk full"),
+            Self::Crowded => f.write_str("too many open files"),
             Self::Disk => f.write_str("disk failed"),
         }
     }
@@ -61,3 +65,21 @@ impl fmt::Display for Refusal {
 
 /// What arrived is not what was sent.
 pub(crate) const DAMAGED: &str = "damaged";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn too_many_open_files_are_told_from_a_disk_that_fails() {
+        use rustix::io::Errno;
+        for (errno, refusal) in [
+            (Errno::MFILE, Refusal::Crowded),
+            (Errno::NFILE, Refusal::Crowded),
+            (Errno::IO, Refusal::Disk),
+        ] {
+            assert_eq!(Refusal::of(&errno.into()), refusal);
+        }
+    }
+}

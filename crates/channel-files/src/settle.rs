@@ -95,9 +95,12 @@ async fn settle(folder: Folder, ready: Vec<Ready>) -> io::Result<Vec<Settled>> {
         let settled: Vec<_> = synced
             .into_iter()
             .map(|(ready, synced)| {
+                let had_a_part = matches!(ready.what, What::File(..));
                 let settled = ready.settle(&folder, synced);
                 if settled.result.is_ok() {
                     touched.extend(folder.above(&settled.name));
+                    // Otherwise a loss of power might bring the part back, beside the file.
+                    touched.extend(had_a_part.then(|| folder.parts().to_owned()));
                 }
                 settled
             })
@@ -124,7 +127,10 @@ impl Ready {
     fn sync(&self, folder: &Folder) -> io::Result<()> {
         match &self.what {
             What::Folder => Ok(()),
-            What::File(part, about) => about.put_on(part).and_then(|()| part.file().sync_all()),
+            What::File(part, about) => {
+                about.put_on(part);
+                part.file().sync_all()
+            }
             What::There(_) => folder.sync(&self.name),
         }
     }

@@ -57,7 +57,11 @@ impl Receiver {
                 let show = |progress| {
                     moved.send_replace(progress);
                 };
-                let result = incoming.receive_with(&folder, show).await;
+                let result = tokio::select! {
+                    result = incoming.receive_with(&folder, show) => result,
+                    // Nobody receives here any more; what arrived is kept.
+                    () = tell.closed() => return,
+                };
                 let seconds = start.elapsed().as_secs_f64();
                 let ended = Ended {
                     peer,

@@ -5,8 +5,11 @@ mod common;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
+use std::time::Instant;
 
-use common::{FAILED, REFUSED, Running, UNREACHABLE, USAGE, Up, World, noise, with_input};
+use common::{
+    FAILED, PATIENCE, REFUSED, Running, UNREACHABLE, USAGE, Up, World, noise, with_input,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -222,13 +225,36 @@ fn nobody_learns_whether_a_cache_is_full_or_knows_the_recipient() {
 #[test]
 fn quotas_are_those_of_the_command_line() {
     let people = People::new();
-    let quota = ["--box-per-sender", "4K", "--box-expires", "1s"];
-    let _home = people.cache("home", quota);
+    // Each letter costs a bit under 5 KB.
+    let limited = [
+        ("sender", "--box-per-sender"),
+        ("recipient", "--box-per-recipient"),
+        ("all", "--box-quota"),
+    ];
+    let _limited = limited.map(|(name, option)| people.cache(name, [option, "12K"]));
+    let _forgetful = people.cache("forgetful", ["--box-expires", "1s"]);
+    let _roomy = people.cache("roomy", []);
+    let all = [
+        "@at-sender",
+        "@at-recipient",
+        "@at-all",
+        "@at-forgetful",
+        "@at-roomy",
+    ];
     for letter in ["a", "b", "c"] {
-        people.left(letter.repeat(1000), &["@at-home"], 1);
+        people.left(letter.repeat(3000), &all, all.len());
     }
-    // What is not there any more need not be waited for.
-    assert!(kept(&people, "home") <= 1);
+    for (name, _) in limited {
+        assert_eq!(kept(&people, name), 2, "{name}");
+    }
+    assert_eq!(kept(&people, "roomy"), 3);
+    let start = Instant::now();
+    while kept(&people, "forgetful") > 0 {
+        assert!(start.elapsed() < PATIENCE, "nothing expires");
+    }
+    // The oldest one made room.
+    let texts = ["b", "c"].map(|letter| letter.repeat(3000));
+    assert_eq!(people.texts(&["--via", "@at-sender"]), texts);
     people
         .world
         .run(["up", "--box-quota", "1M", "--state", "x"])
@@ -266,6 +292,36 @@ fn whoever_is_there_gets_the_letter_directly() {
     assert_eq!(bob.wait_for("letter")["text"], "by the way");
     assert_eq!(bob.terminate().0, Some(0));
     assert_eq!(kept(&people, "home"), 0);
+}
+
+#[test]
+fn a_cache_that_is_down_when_the_recipient_begins_brings_its_letters_once_it_is_there() {
+    let people = People::new();
+    let home = people.cache("home", []);
+    let port = home.ready["link"]["paths"][0]["port"].to_string();
+    assert_eq!(home.terminate().0, Some(0));
+    let follow = [
+        "box",
+        "get",
+        "--state",
+        "bob",
+        "--json",
+        "--follow",
+        "--udp",
+        "127.0.0.1:0",
+        "--via",
+        "@at-home",
+        "--wait",
+        "0.2",
+    ];
+    let mut bob = Up::start(&mut people.world.mesh(follow));
+    let warning = bob.wait_for("warning");
+    let message = warning["message"].as_str().unwrap();
+    assert!(message.contains("is waited for"), "{message}");
+    let _home = people.cache_at(&format!("127.0.0.1:{port}"), "home", []);
+    people.left("at last", &["@at-home"], 1);
+    assert_eq!(bob.wait_for("letter")["text"], "at last");
+    assert_eq!(bob.terminate().0, Some(0));
 }
 
 #[test]

@@ -313,3 +313,23 @@ fn an_interrupted_sender_says_so_and_keeps_what_arrived() {
     assert_eq!(recv.ends(), Some(0));
     files.assert_large_arrived();
 }
+
+#[test]
+fn nothing_arrives_any_more_once_the_command_that_receives_has_ended() {
+    let files = Files::new();
+    files.large();
+    let up = files.world.up(["--state", "r", "--accept", "all"]);
+    let args = ["recv", "--state", "r", "--dir", "in", "--json"];
+    let recv = Up::start(&mut files.world.mesh(args));
+    let mut sending = files.sending(up.uri(), "large");
+    files.wait_for_part();
+    assert_eq!(recv.terminate().0, Some(130));
+    // Another one has the folder as soon as the endpoint has noticed, and what arrived.
+    let start = Instant::now();
+    while files.world.mesh(args).output().unwrap().status.code() != Some(0) {
+        assert!(start.elapsed() < PATIENCE, "the folder is not free");
+    }
+    assert_eq!(sending.0.wait().unwrap().code(), Some(0));
+    files.assert_large_arrived();
+    drop(up);
+}

@@ -163,12 +163,16 @@ impl Cache {
         tokio::spawn(async move {
             while let Some(key) = at_it.next_box().map(|name| (us, name)) {
                 let mut turn = 0;
-                while let Some((next, message)) = cache.next_after(&key, turn)
-                    && post.take(&key.1, &message).await != Fate::Left
-                {
+                while let Some((next, message)) = cache.next_after(&key, turn) {
+                    match post.take(&key.1, &message).await {
+                        Fate::Left => break,
+                        Fate::Refused => {}
+                        Fate::Taken | Fate::Forged => {
+                            let id = MessageId::new(&key.1, &message);
+                            cache.store().remove_from(&key, &id);
+                        }
+                    }
                     turn = next;
-                    let id = MessageId::new(&key.1, &message);
-                    cache.store().remove_from(&key, &id);
                 }
             }
         });

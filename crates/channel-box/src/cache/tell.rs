@@ -1,12 +1,13 @@
 //! Telling recipients that there is something for them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use telehash_hashname::Hashname;
 use telehash_runtime::{ChannelError, Events, Link, LinkState, MeshEvent, Open};
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::Cache;
 use crate::error::BoxError;
@@ -22,6 +23,10 @@ const ATTEMPTS: [Duration; 4] = [
     Duration::from_secs(10),
 ];
 
+/// After what could not be told there is a pause, each twice as long as the one before, from the first
+/// of these to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
+
 /// A peer whose link is up.
 pub(super) struct Here {
     link: Link,
@@ -29,6 +34,8 @@ pub(super) struct Here {
     news: BTreeSet<BoxId>,
     /// A task is about to tell it.
     telling: bool,
+    /// Ends the pause of that task: to try again, or, once this is gone, since nobody is there.
+    wake: watch::Sender<()>,
 }
 
 impl Cache {
@@ -43,6 +50,7 @@ impl Cache {
             link: link.clone(),
             news: BTreeSet::new(),
             telling: false,
+            wake: watch::Sender::default(),
         };
         self.here().entry(peer).or_insert_with(new).link = link.clone();
         self.tell_all(&peer);
@@ -71,6 +79,9 @@ impl Cache {
     fn tell_all(self: &Arc<Self>, peer: &Hashname) {
         let boxes = self.store().boxes_of(peer);
         self.tell(peer, boxes);
+        if let Some(one) = self.here().get(peer) {
+            one.wake.send_replace(());
+        }
     }
 
     /// Tells the peer of these boxes, if it is there.
@@ -83,14 +94,17 @@ impl Cache {
         if one.news.is_empty() || std::mem::replace(&mut one.telling, true) {
             return;
         }
-        let (cache, peer) = (self.clone(), *peer);
-        tokio::spawn(async move {
-            while let Some((link, boxes)) = cache.take_news(&peer) {
-                if let Err(error) = announce(&link, &boxes).await {
-                    tracing::debug!(peer = %peer.short(), %error, "not told of its boxes");
-                }
-            }
-        });
+        let woken = one.wake.subscribe();
+        tokio::spawn(tell_news(Arc::downgrade(self), *peer, woken));
+    }
+
+    /// Boxes that the peer could not be told of, as far as there is something in them.
+    fn put_back(&self, peer: &Hashname, boxes: Vec<BoxId>) {
+        let there = self.store().boxes_of(peer);
+        if let Some(one) = self.here().get_mut(peer) {
+            let boxes = boxes.into_iter().filter(|name| there.contains(name));
+            one.news.extend(boxes);
+        }
     }
 
     /// What the peer is to be told next; if nothing, nobody is telling any more.
@@ -109,6 +123,30 @@ impl Cache {
 
     fn here(&self) -> MutexGuard<'_, HashMap<Hashname, Here>> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells a peer what there is to tell, as long as it is there.
+async fn tell_news(cache: Weak<Cache>, peer: Hashname, mut woken: watch::Receiver<()>) {
+    let mut pause = PAUSES.0;
+    loop {
+        let news = cache.upgrade().and_then(|cache| cache.take_news(&peer));
+        let Some((link, boxes)) = news else { return };
+        woken.mark_unchanged();
+        let Err(error) = announce(&link, &boxes).await else {
+            pause = PAUSES.0;
+            continue;
+        };
+        tracing::debug!(peer = %peer.short(), %error, "not told of its boxes");
+        let Some(cache) = cache.upgrade() else { return };
+        cache.put_back(&peer, boxes);
+        drop(cache);
+        match timeout(pause, woken.changed()).await {
+            Ok(Ok(())) => pause = PAUSES.0,
+            // The peer is gone.
+            Ok(Err(_)) => return,
+            Err(_) => pause = PAUSES.1.min(pause * 2),
+        }
     }
 }
 

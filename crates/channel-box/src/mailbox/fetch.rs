@@ -1,7 +1,7 @@
 //! Fetching letters from caches.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,9 @@ use tokio::time::timeout;
 use super::post::{Fate, Post};
 use crate::error::BoxError;
 use crate::id::{BoxId, MessageId};
-use crate::limits::{FETCH_TIMEOUT, MAX_BOXES, MAX_FETCHES, MAX_FORGED};
+use crate::limits::{
+    FETCH_TIMEOUT, MAX_BOXES, MAX_FETCHES, MAX_FORGED, MAX_REMEMBERED, MAX_SILENT,
+};
 use crate::pieces::Pieces;
 use crate::wire::{self, Ask, BOXES, INBOX};
 
@@ -133,6 +135,7 @@ impl AtIt {
     async fn fetch_all(mut self, link: &Link) -> Result<(), BoxError> {
         let post = self.post.clone();
         let (mut running, mut result) = (FuturesUnordered::new(), Ok(()));
+        let mut silent = 0;
         loop {
             while running.len() < MAX_FETCHES
                 && let Some(name) = self.next_box()
@@ -144,7 +147,11 @@ impl AtIt {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
                     tracing::debug!(cache = %self.cache.short(), %error, "a box was not fetched");
+                    silent += usize::from(matches!(error, BoxError::Timeout));
                     result = Err(error);
+                    if silent >= MAX_SILENT {
+                        return result;
+                    }
                 }
                 None if self.is_done() => return result,
                 None => {}
@@ -198,6 +205,7 @@ impl Post {
         let open = Open::reliable(INBOX).head(wire::inbox(name));
         let mut channel = link.open(open).await?;
         let (mut pieces, mut forged) = (Pieces::default(), 0);
+        let mut seen = HashSet::new();
         // The cache says what room there is once after all messages, and in answer to each removal.
         let mut answers = 1_usize;
         while answers > 0 {
@@ -210,32 +218,34 @@ impl Post {
                 answers -= 1;
                 continue;
             }
+            let is_nothing = packet.body.is_empty() && !ask.done && !packet.end;
             let Ok(message) = pieces.push(&packet.body, ask.done) else {
                 channel.fail("too large");
                 return Ok(());
             };
-            let Some(message) = message else {
-                continue;
-            };
-            match self.take(name, &message).await {
-                Fate::Taken => {}
-                Fate::Forged => forged += 1,
-                Fate::Left => return Ok(()),
+            let mut ask = Ask::default();
+            if let Some(message) = message {
+                let id = MessageId::new(name, &message);
+                let is_again = !seen.insert(id);
+                let fate = self.take(name, &message).await;
+                match fate {
+                    Fate::Taken | Fate::Forged => ask.remove = Some(id),
+                    // It stays there; the next one may be in order.
+                    Fate::Refused => {}
+                    Fate::Left => return Ok(()),
+                }
+                forged += usize::from(is_again || fate == Fate::Forged);
             }
-            let full = forged > MAX_FORGED;
-            let ask = match full {
-                true => Ask {
-                    clear: true,
-                    ..Ask::default()
-                },
-                false => Ask {
-                    remove: Some(MessageId::new(name, &message)),
-                    ..Ask::default()
-                },
-            };
+            forged += usize::from(is_nothing);
+            if forged > MAX_FORGED {
+                (ask.clear, ask.remove) = (true, None);
+            }
+            if ask == Ask::default() {
+                continue;
+            }
             channel.send(Packet::default().head(ask.to_head())).await?;
             answers += 1;
-            if full {
+            if ask.clear || seen.len() >= MAX_REMEMBERED {
                 break;
             }
         }

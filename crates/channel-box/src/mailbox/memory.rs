@@ -12,7 +12,7 @@ use super::now;
 use crate::id::MessageId;
 use crate::letter::Letter;
 use crate::log::Log;
-use crate::seen::Seen;
+use crate::seen::{Seen, Standing};
 
 /// Which letter: of whom, and its name.
 type Key = (Hashname, MessageId);
@@ -38,8 +38,10 @@ pub(super) enum Admission {
     New(Box<Arrived>, watch::Receiver<bool>),
     /// It came another way, too, and the application has not taken it yet.
     Waits(watch::Receiver<bool>),
-    /// It was taken before, or is refused for good.
+    /// It was taken before.
     Old,
+    /// It is [not to be taken now](Standing::Refused).
+    Refused,
 }
 
 /// A letter that the application has seen and not taken yet; made by
@@ -57,7 +59,7 @@ pub struct Arrived {
 impl Memory {
     /// That of an earlier program, and of later ones.
     pub(super) fn in_file(path: &Path) -> io::Result<Self> {
-        let (log, seen) = Log::open(path)?;
+        let (log, seen) = Log::open(path, now())?;
         let known = Known {
             seen,
             ..Known::default()
@@ -75,8 +77,10 @@ impl Memory {
             return Admission::Waits(taken.clone());
         }
         let message = (letter.from, letter.at, letter.id);
-        if !known.seen.is_new(message, now()) {
-            return Admission::Old;
+        match known.seen.standing(message, now()) {
+            Standing::New => {}
+            Standing::Taken => return Admission::Old,
+            Standing::Refused => return Admission::Refused,
         }
         let (tell, taken) = watch::channel(false);
         known.waiting.insert(key, taken.clone());
@@ -101,7 +105,7 @@ impl Memory {
         let message = (letter.from, letter.at, letter.id);
         log.add(message)?;
         let mut known = self.known();
-        known.seen.take(message);
+        known.seen.take(message, now());
         if log.is_long() {
             log.shorten(&known.seen)?;
         }
@@ -138,7 +142,7 @@ impl Arrived {
     pub(super) fn settle(self) {
         let letter = &self.letter;
         let mut known = self.memory.known();
-        known.seen.take((letter.from, letter.at, letter.id));
+        known.seen.take((letter.from, letter.at, letter.id), now());
         known.waiting.remove(&(letter.from, letter.id));
         self.taken.send_replace(true);
     }

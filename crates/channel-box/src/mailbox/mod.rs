@@ -150,6 +150,20 @@ impl Mailbox {
         }
     }
 
+    /// Completes once our own cache, if there is one, has handed over what it had for us.
+    pub async fn handed_over(&self) {
+        if let Some(post) = self.post.upgrade() {
+            post.idle_at(Some(&self.mesh.hashname())).await;
+        }
+    }
+
+    /// How often so far a letter was left where it is because of the time at which it says that it was sent: that is
+    /// [too far ahead](crate::limits::MAX_AHEAD), or so far back that it [may be a replay](crate::limits::MAX_REMEMBERED).
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.post.upgrade().map_or(0, |post| post.refused())
+    }
+
     /// Completes once nothing is being fetched any more, from any cache, also our own.
     pub async fn idle(&self) {
         if let Some(post) = self.post.upgrade() {

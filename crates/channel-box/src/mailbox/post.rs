@@ -1,6 +1,7 @@
 //! What comes: each letter once, to the application.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use telehash_hashname::Hashname;
@@ -19,13 +20,17 @@ pub(crate) struct Post {
     pub(super) fetching: Mutex<HashMap<Hashname, BTreeSet<BoxId>>>,
     /// Somebody is at it no longer.
     pub(super) ended: Notify,
+    /// How many messages were refused.
+    refused: AtomicU64,
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The application has it, from now on or from before; or it is refused for good.
+    /// The application has it, from now on or from before.
     Taken,
+    /// It is not to be taken now, since of its time. It stays where it is.
+    Refused,
     /// It is not in order: changed, or of somebody else.
     Forged,
     /// The application did not take it, or there is none any more.
@@ -40,7 +45,13 @@ impl Post {
             memory: Arc::new(memory),
             fetching: Mutex::default(),
             ended: Notify::new(),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// How many messages were refused so far.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Takes a message that its sender delivers itself.
@@ -56,6 +67,7 @@ impl Post {
         let Some(letter) = opened.filter(|letter| BoxId::new(&letter.from, &us) == *name) else {
             return Fate::Forged;
         };
+        let (from, at) = (letter.from, letter.at);
         let mut taken = match self.memory.admit(letter) {
             Admission::New(arrived, taken) => {
                 if self.queue.send(*arrived).await.is_err() {
@@ -65,6 +77,11 @@ impl Post {
             }
             Admission::Waits(taken) => taken,
             Admission::Old => return Fate::Taken,
+            Admission::Refused => {
+                tracing::info!(from = %from.short(), at, "a letter is left where it is, for its time");
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Fate::Refused;
+            }
         };
         match taken.wait_for(|taken| *taken).await {
             Ok(_) => Fate::Taken,

@@ -62,7 +62,7 @@ pub struct Sent {
 
 impl Mailbox {
     /// Seals a letter for whoever has these keys and delivers it: to the recipient if there is a link
-    /// that is up and it takes the letter within [`DELIVERY_TIMEOUT`], else to all caches. The
+    /// that is up and it takes the letter [in time](DELIVERY_TIMEOUT), else to all caches. The
     /// recipient takes it once, however many ways it comes.
     ///
     /// # Errors
@@ -153,16 +153,20 @@ async fn outbox<P: Iterator<Item = Packet> + Send>(
     to: &Hashname,
     packets: impl FnOnce(usize) -> P + Send,
 ) -> Result<(), BoxError> {
-    let work = async {
-        let open = Open::reliable(OUTBOX).head(wire::outbox(to));
-        let mut channel = link.open(open).await?;
-        let packets = packets(channel.quota());
-        for packet in packets {
-            channel.send(packet).await?;
-        }
-        channel.end()?;
-        Ok(channel.closed().await?)
-    };
-    let done = timeout(DELIVERY_TIMEOUT, work).await;
-    done.unwrap_or(Err(BoxError::Timeout))
+    let open = Open::reliable(OUTBOX).head(wire::outbox(to));
+    let mut channel = in_time(link.open(open)).await?;
+    let packets = packets(channel.quota());
+    for packet in packets {
+        in_time(channel.send(packet)).await?;
+    }
+    channel.end()?;
+    in_time(channel.closed()).await
+}
+
+/// Each step has this long: a slow link takes long for a letter, and is no silent one.
+async fn in_time<T, E: Into<BoxError>>(
+    step: impl Future<Output = Result<T, E>> + Send,
+) -> Result<T, BoxError> {
+    let done = timeout(DELIVERY_TIMEOUT, step).await;
+    done.map_err(|_| BoxError::Timeout)?.map_err(Into::into)
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use telehash_channel_box::{MeshBoxExt as _, Quota, SendOptions};
+use telehash_runtime::{Accept, IncomingChannel, Mesh};
 use telehash_transport::memory::MemoryNetwork;
 
-use crate::common::{Person, Server, identity, pattern, within};
+use crate::common::{LIMIT, Person, Server, identity, pattern, within};
 
 #[tokio::test]
 async fn letters_wait_at_a_cache_and_come_in_order_each_once() {
@@ -207,4 +208,32 @@ async fn a_letter_can_be_taken_back_and_expires() {
     let bob = Person::new(&network, &bob_id).await;
     bob.link(&server.mesh).await;
     assert_eq!(bob.next().await, b"meant");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_that_could_not_be_told_is_told_again() {
+    let network = MemoryNetwork::new(1);
+    let server = Server::new(&network, Quota::new()).await;
+    let bob_id = identity();
+    let (tell, mut told) = tokio::sync::mpsc::channel(16);
+    let bob = Mesh::builder()
+        .transport(network.endpoint())
+        .identity(bob_id.clone())
+        .accept(Accept::All)
+        .on_open("boxes", move |channel: IncomingChannel| {
+            channel.refuse("not now");
+            let tell = tell.clone();
+            async move { tell.send(()).await }
+        });
+    let bob = bob.build().await.unwrap();
+    let link = bob.link(server.mesh.local_link_json()).await.unwrap();
+    link.wait_up(LIMIT).await.unwrap();
+    let ann = Person::new(&network, &identity()).await;
+    let options = SendOptions::new().cache(&ann.link(&server.mesh).await);
+    within(ann.mailbox.send(bob_id.keys(), "a", &options))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        within(told.recv()).await.unwrap();
+    }
 }

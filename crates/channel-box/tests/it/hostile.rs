@@ -1,12 +1,16 @@
 //! Caches and senders that do what no honest one does.
 
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
 use telehash_channel_box::limits::MAX_FORGED;
-use telehash_channel_box::{BoxId, SendOptions};
+use telehash_channel_box::{BoxId, MessageId, SendOptions};
 use telehash_e3x::Identity;
+use telehash_hashname::{Csid, base32};
 use telehash_runtime::{Accept, ChannelError, HandlerError, IncomingChannel, Mesh, Open, Packet};
 use telehash_transport::memory::MemoryNetwork;
 use tokio::sync::mpsc;
@@ -200,6 +204,88 @@ async fn a_box_with_more_forgeries_than_the_limit_is_emptied() {
     }
     let asked = within(liar.asked.recv()).await.unwrap();
     assert_eq!(asked.get("clear"), Some(&true.into()));
+}
+
+#[tokio::test]
+async fn a_box_that_hands_out_the_same_for_ever_is_emptied() {
+    let network = MemoryNetwork::new(1);
+    let mut liar = Liar::new(&network).await;
+    let (ann, bob) = (identity(), identity());
+    let letter = liar.capture(&network, &ann, &bob, "again").await;
+    let bobs = Person::new(&network, &bob).await;
+    let name = BoxId::new(&ann.hashname(), &bob.hashname());
+    let content = vec![letter; MAX_FORGED + 100];
+    liar.offer(&bobs, &[name], content).await;
+    assert_eq!(bobs.next().await, b"again");
+    for _ in 0..=MAX_FORGED {
+        let asked = within(liar.asked.recv()).await.unwrap();
+        assert!(asked.contains_key("id"), "{asked:?}");
+    }
+    let asked = within(liar.asked.recv()).await.unwrap();
+    assert_eq!(asked.get("clear"), Some(&true.into()));
+}
+
+/// A letter that says that it was sent at this time.
+fn letter_of(at: u64, from: &Identity, to: &Identity, body: &[u8]) -> Bytes {
+    let (csid, mut rng) = (Csid::CS3A, ChaCha20Rng::from_seed([7; 32]));
+    let head = json!({
+        "type": "box", "at": at, "csid": csid.to_string(),
+        "keys": from.keys().attached_head(csid),
+        "key": base32::encode(from.keys().key(csid).unwrap()),
+    });
+    let inner = telehash_lob::encode_json(head.as_object().unwrap(), body).unwrap();
+    let sealed = telehash_e3x::message::seal(from, to.keys(), &inner, &mut rng);
+    sealed.unwrap().into()
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis() as u64
+}
+
+#[tokio::test]
+async fn a_letter_of_tomorrow_stays_at_the_cache_and_is_counted() {
+    let network = MemoryNetwork::new(1);
+    let mut liar = Liar::new(&network).await;
+    let (ann, bob) = (identity(), identity());
+    let bobs = Person::new(&network, &bob).await;
+    let name = BoxId::new(&ann.hashname(), &bob.hashname());
+    let tomorrow = letter_of(now() + 86_400_000, &ann, &bob, b"tomorrow");
+    let today = letter_of(now(), &ann, &bob, b"today");
+    let id = MessageId::new(&name, &today);
+    liar.offer(&bobs, &[name], vec![tomorrow, today]).await;
+    assert_eq!(bobs.next().await, b"today");
+    let asked = within(liar.asked.recv()).await.unwrap();
+    assert_eq!(asked.get("id"), Some(&id.to_string().into()));
+    within(bobs.mailbox.idle()).await;
+    assert!(liar.asked.try_recv().is_err(), "nothing else was removed");
+    assert_eq!(bobs.mailbox.refused(), 1);
+}
+
+#[tokio::test]
+async fn a_sender_of_tomorrow_is_told_that_its_letter_was_not_taken() {
+    let network = MemoryNetwork::new(1);
+    let (ann, bob) = (identity(), identity());
+    let bobs = Person::new(&network, &bob).await;
+    let anns = Person::new(&network, &ann).await;
+    let link = anns.link(&bobs.mesh).await;
+    let head = Map::from_iter([("to".to_owned(), bob.hashname().to_string().into())]);
+    let mut channel = link
+        .open(Open::reliable("outbox").head(head))
+        .await
+        .unwrap();
+    let tomorrow = letter_of(now() + 86_400_000, &ann, &bob, b"tomorrow");
+    let done = Map::from_iter([("done".to_owned(), true.into())]);
+    channel
+        .send(Packet::new(tomorrow).head(done))
+        .await
+        .unwrap();
+    channel.end().unwrap();
+    let closed = within(channel.closed()).await;
+    assert!(
+        matches!(&closed, Err(ChannelError::Peer(why)) if why == "clock"),
+        "{closed:?}"
+    );
 }
 
 #[tokio::test]

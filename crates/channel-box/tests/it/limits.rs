@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use telehash_channel_box::limits::{
     DELIVERY_TIMEOUT, FETCH_TIMEOUT, MAX_CACHES, MAX_FETCHES, MAX_INBOXES_PER_PEER, MAX_MESSAGE,
-    MAX_OUTBOXES_PER_PEER,
+    MAX_OUTBOXES_PER_PEER, MAX_SILENT,
 };
 use telehash_channel_box::{BoxError, BoxId, Quota, SendOptions};
 use telehash_runtime::{ChannelError, Link, Open, Packet};
@@ -128,6 +128,24 @@ async fn a_cache_that_falls_silent_holds_up_no_other_box_for_longer_than_the_lim
     assert_eq!(bobs.next().await, b"a");
     // It had to wait, since so many are fetched at once and no more.
     assert!(begun.elapsed() >= FETCH_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_says_nothing_about_many_boxes_is_given_up() {
+    let network = MemoryNetwork::new(1);
+    let liar = Liar::new(&network).await;
+    let bobs = Person::new(&network, &identity()).await;
+    let names: Vec<_> = (0..3 * MAX_SILENT as u64)
+        .map(|number| BoxId::from_bytes(number.to_be_bytes()))
+        .collect();
+    liar.silent_about(&names);
+    let begun = Instant::now();
+    liar.offer(&bobs, &names, Vec::new()).await;
+    // By then it is at it.
+    tokio::time::sleep(FETCH_TIMEOUT).await;
+    bobs.mailbox.idle().await;
+    let turns = (MAX_SILENT / MAX_FETCHES) as u32;
+    assert!(begun.elapsed() < FETCH_TIMEOUT * (turns + 1));
 }
 
 #[tokio::test(start_paused = true)]

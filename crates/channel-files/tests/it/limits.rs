@@ -83,3 +83,28 @@ async fn what_breaks_off_costs_as_much_as_was_written() {
     let last = left_out(&pair, &disks, "last").await;
     assert_eq!(last, [refused("last", "over the quota")]);
 }
+
+#[tokio::test]
+async fn what_is_here_already_is_not_charged_twice() {
+    let disks = Disks::new();
+    let (size, quota) = (6_000_000, 6_000_000);
+    disks.write("file", pattern(size));
+    let pair = Pair::new(disks.folder().quota(quota)).await;
+    let mut sending = disks.sending("file").await;
+    let reached = tokio::sync::Notify::new();
+    tokio::select! {
+        _ = pair.link.send_files_with(&mut sending, |progress| {
+            if progress.bytes >= 3_000_000 {
+                reached.notify_one();
+            }
+        }) => panic!("it was to be dropped"),
+        () = reached.notified() => {}
+    }
+    pair.ended().await.unwrap_err();
+    assert_eq!(disks.parts().len(), 2, "something is kept");
+    assert_eq!(left_out(&pair, &disks, "file").await, []);
+    assert!(disks.received("file") == pattern(size));
+    disks.write("more", "x");
+    let over = [refused("more", "over the quota")];
+    assert_eq!(left_out(&pair, &disks, "more").await, over);
+}

@@ -103,7 +103,8 @@ fn may_go_on(error: &FilesError, begun: bool) -> bool {
 }
 
 fn is_nobody(reason: &str) -> bool {
-    ["unknown type", "refused"].contains(&reason)
+    // The last is said by an endpoint that is about to end.
+    ["unknown type", "refused", "closed"].contains(&reason)
 }
 
 fn failure(link: &Link, error: FilesError) -> Failure {
@@ -118,5 +119,22 @@ fn failure(link: &Link, error: FilesError) -> Failure {
         FilesError::Refused(_) => Failure::new(Code::Refused, error),
         FilesError::Broken(_) | FilesError::Open(_) => Failure::unreachable(error).hint(GOES_ON),
         _ => files::unusable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_that_ends_or_does_not_receive_yet_may_come_back_once_something_went_there() {
+        for reason in ["closed", "unknown type", "refused"] {
+            let error = FilesError::Refused(reason.to_owned());
+            assert!(may_go_on(&error, true), "{reason}");
+            assert!(!may_go_on(&error, false), "{reason}");
+            assert!(is_nobody(reason));
+        }
+        let error = FilesError::Refused("disk full".to_owned());
+        assert!(!may_go_on(&error, true));
     }
 }

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use mesh::boxes::{Arrived, BoxError, Mailbox, MailboxOptions};
 use mesh::{ChannelError, Hashname, Link};
 
-use super::{expand, not_a_mailbox, reach, written};
+use super::{Late, expand, not_a_mailbox, reach, written};
 use crate::access::Access;
 use crate::args::{BoxGet, Global, Letters};
 use crate::endpoint::Endpoint;
@@ -80,6 +80,9 @@ pub(crate) async fn perform(endpoint: &Endpoint, from: &Letters, report: &mut Re
         let message = failure.to_string();
         taking.report.report(Record::Warning { message }).await?;
     }
+    if let Some(message) = left_there(mailbox.refused()) {
+        taking.report.report(Record::Warning { message }).await?;
+    }
     if from.follow {
         return taking.follow(&mailbox).await;
     }
@@ -100,7 +103,11 @@ async fn caches(
     from: &Letters,
     report: &mut Report,
 ) -> Outcome<BTreeMap<Hashname, Link>> {
-    let mut caches = reach(endpoint, &from.via, from.wait, report).await?;
+    let late = match from.follow {
+        true => Late::Kept,
+        false => Late::GivenUp,
+    };
+    let mut caches = reach(endpoint, &from.via, from.wait, late, report).await?;
     if from.via.is_empty() {
         let up = endpoint.mesh.links().into_iter().filter(Link::is_up);
         caches.extend(up.map(|link| (link.hashname(), link)));
@@ -126,7 +133,8 @@ impl Taking<'_> {
         let fetching = caches.map(|cache| mailbox.fetch(cache));
         let mut fetching = pin!(async {
             let fetched = join_all(fetching).await;
-            mailbox.idle().await;
+            // Others may have something for us, too, and may never end.
+            mailbox.handed_over().await;
             fetched
         });
         loop {
@@ -162,6 +170,16 @@ impl Taking<'_> {
         self.count += 1;
         Ok(())
     }
+}
+
+/// What there is to say of letters that were not taken.
+fn left_there(refused: u64) -> Option<String> {
+    (refused > 0).then(|| {
+        format!(
+            "{refused} letters were left where they are, for the time at which they say that they were sent: it is more than \
+             an hour ahead of the clock here, or so long ago that they may have come before; are both clocks right?"
+        )
+    })
 }
 
 fn no_letters_of(cache: &Hashname, error: &BoxError) -> Failure {

@@ -34,12 +34,21 @@ fn expand(via: &mut [String]) -> Outcome {
     Ok(())
 }
 
+/// Whether caches that do not answer in time are of use later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Late {
+    GivenUp,
+    /// They are linked once they answer.
+    Kept,
+}
+
 /// Links to caches that are up: to those that are named, or to the routers in use. Of those that are not reached in time
 /// a warning tells.
 async fn reach(
     endpoint: &Endpoint,
     via: &[String],
     wait: Duration,
+    late: Late,
     report: &mut Report,
 ) -> Outcome<BTreeMap<Hashname, Link>> {
     if via.is_empty() {
@@ -53,7 +62,14 @@ async fn reach(
                 links.insert(link.hashname(), link);
             }
             Err(failure) => {
-                let message = format!("the cache {} is not used: {failure}", shown(cache));
+                let message = match late {
+                    Late::GivenUp => format!("the cache {} is not used: {failure}", shown(cache)),
+                    Late::Kept => {
+                        // The mesh goes on trying, and a cache that comes up tells what it has.
+                        endpoint.mesh.link(target::parse(cache)?).await?;
+                        format!("the cache {} is waited for: {failure}", shown(cache))
+                    }
+                };
                 report.report(Record::Warning { message }).await?;
             }
         }

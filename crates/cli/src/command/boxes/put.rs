@@ -8,7 +8,7 @@ use mesh::boxes::{BoxError, MailboxOptions, SealError, SendOptions};
 use mesh::{ChannelError, Hashname, KeySet};
 use tokio::io::AsyncReadExt as _;
 
-use super::{expand, reach};
+use super::{Late, expand, reach};
 use crate::access::Access;
 use crate::args::{BoxPut, Global};
 use crate::endpoint::{Endpoint, Listening};
@@ -50,7 +50,7 @@ pub(crate) async fn perform(endpoint: &Endpoint, options: &BoxPut, report: &mut 
     let letter = letter.map_err(|error| Failure::usage(format_args!("no letter: {error}")))?;
     let start = Instant::now();
     let mailbox = endpoint.mailbox(MailboxOptions::new().send_only())?;
-    let reached = reach(endpoint, &options.via, options.wait, report);
+    let reached = reach(endpoint, &options.via, options.wait, Late::GivenUp, report);
     let (keys, caches) = tokio::join!(recipient(endpoint, options), reached);
     let (keys, caches) = (keys?, caches?);
     let to = keys
