@@ -220,6 +220,7 @@ impl Endpoint {
         let outcome = interruptible(work).await;
         // Whoever tells it once more does not want to wait for the end in order.
         let close = async {
+            self.chats.left().await;
             self.mesh.close().await;
             Ok(())
         };

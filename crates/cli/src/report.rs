@@ -25,6 +25,8 @@ pub(crate) enum Report {
     /// To a client of the control socket.
     Send {
         client: mpsc::Sender<Record>,
+        /// How long it may leave them unread; without one as long as it is there.
+        limit: Option<Duration>,
         /// It printed what it was to confirm.
         confirmed: mpsc::Receiver<()>,
     },
@@ -55,9 +57,23 @@ impl Report {
     /// For a client of the control socket, to which somebody sends what comes out at the other end, and whose
     /// confirmations go in there.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Record>, mpsc::Sender<()>) {
+        Self::channel_within(Some(SLOW_CLIENT))
+    }
+
+    /// The same for one that reads in its own time, such as a person does: its command ends when it leaves.
+    pub(crate) fn patient_channel() -> (Self, mpsc::Receiver<Record>, mpsc::Sender<()>) {
+        Self::channel_within(None)
+    }
+
+    fn channel_within(limit: Option<Duration>) -> (Self, mpsc::Receiver<Record>, mpsc::Sender<()>) {
         let (client, records) = mpsc::channel(RECORD_CAPACITY);
         let (confirm, confirmed) = mpsc::channel(1);
-        (Self::Send { client, confirmed }, records, confirm)
+        let report = Self::Send {
+            client,
+            limit,
+            confirmed,
+        };
+        (report, records, confirm)
     }
 
     /// For whoever shows records here, to whom somebody hands what comes out at the other end.
@@ -75,9 +91,9 @@ impl Report {
             Self::Print(printer) => printer
                 .print(&record)
                 .map_err(|error| Failure::output(&error)),
-            Self::Send { client, .. } => {
-                let sent = client.send_timeout(record, SLOW_CLIENT).await;
-                sent.map_err(|_| gone())
+            Self::Send { client, limit, .. } => {
+                let sent = within(*limit, client.send(record)).await;
+                sent.and_then(Result::ok).ok_or_else(gone)
             }
             Self::Hand(reader) => {
                 let sent = reader.send(record).await;
@@ -96,11 +112,21 @@ impl Report {
         self.report(record).await?;
         match self {
             Self::Print(_) | Self::Hand(_) => Ok(()),
-            Self::Send { confirmed, .. } => {
-                let confirmed = timeout(SLOW_CLIENT, confirmed.recv()).await;
-                confirmed.ok().flatten().ok_or_else(gone)
+            Self::Send {
+                limit, confirmed, ..
+            } => {
+                let confirmed = within(*limit, confirmed.recv()).await;
+                confirmed.flatten().ok_or_else(gone)
             }
         }
+    }
+}
+
+/// Waits, and no longer than that.
+async fn within<T>(limit: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout(limit, what).await.ok(),
+        None => Some(what.await),
     }
 }
 
@@ -182,6 +208,23 @@ mod tests {
         }
         let (one_more, _) = tokio::join!(report.report(record()), records.recv());
         one_more.unwrap();
+        report.report(record()).await.unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_reads_in_its_own_time_is_waited_for_until_it_leaves() {
+        let (mut report, mut records, confirm) = Report::patient_channel();
+        let record = || Record::PingLost { seq: 1 };
+        for _ in 0..RECORD_CAPACITY {
+            report.report(record()).await.unwrap();
+        }
+        let reads_late = async {
+            tokio::time::sleep(10 * SLOW_CLIENT).await;
+            records.recv().await
+        };
+        let (one_more, _) = tokio::join!(report.report(record()), reads_late);
+        one_more.unwrap();
+        drop((records, confirm));
         report.report(record()).await.unwrap_err();
     }
 

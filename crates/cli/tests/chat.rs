@@ -223,6 +223,34 @@ fn who_was_killed_goes_on_where_they_were_and_hears_what_they_missed() {
     bob.hears("ann", "yes");
 }
 
+#[test]
+fn who_is_killed_as_soon_as_an_invite_is_spent_comes_back() {
+    let world = World::new();
+    let mut ann = Talker::leads(&world, "ann", &[]);
+    let ready = ann.event("ready");
+    let mut bob = Talker::joins(&world, "bob", ready["invite"].as_str().unwrap());
+    bob.event("chat");
+    bob.kill();
+    let mut bob = Talker::joins(&world, "bob", ready["hashname"].as_str().unwrap());
+    assert_eq!(bob.event("chat")["restored"], true);
+    bob.says("here again");
+    ann.hears("bob", "here again");
+}
+
+#[test]
+fn what_was_said_to_one_who_was_killed_and_seems_to_be_there_is_kept() {
+    let world = World::new();
+    let (mut ann, mut bob) = pair(&world);
+    bob.kill();
+    ann.says("are you there?");
+    let (code, rest) = ann.ends();
+    assert_eq!(code, Some(0), "{rest:#?}");
+    let warned = |line: &Value| {
+        line["event"] == "warning" && line["message"].as_str().unwrap().contains("kept")
+    };
+    assert!(rest.iter().any(warned), "{rest:#?}");
+}
+
 /// The hashname of who leads, as it was told.
 fn leader_of(talker: &Talker) -> String {
     let chat = { talker.passed.iter() }.find(|line| line["event"] == "chat");

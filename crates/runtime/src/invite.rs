@@ -193,6 +193,8 @@ impl Shared {
         if let Err(error) = self.known.remember_issuer(issuer) {
             tracing::warn!(%error, "who invited us cannot be remembered");
         }
+        // The invite is spent: without this we could not come back.
+        self.lifecycle.save_at_once();
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Lifecycle {
     tasks: AtomicUsize,
     /// A task or a channel is over.
     progress: Notify,
+    /// What changed is to be written without delay.
+    urgent: Notify,
     /// Threads that have packets in hand.
     posting: AtomicUsize,
 }
@@ -65,6 +67,7 @@ impl Lifecycle {
             phase: watch::Sender::new(Phase::Running),
             tasks: AtomicUsize::new(0),
             progress: Notify::new(),
+            urgent: Notify::new(),
             posting: AtomicUsize::new(0),
         }
     }
@@ -99,6 +102,11 @@ impl Lifecycle {
 
     pub(crate) fn channel_over(&self) {
         self.progress.notify_one();
+    }
+
+    /// Has the change that was just made written without delay.
+    pub(crate) fn save_at_once(&self) {
+        self.urgent.notify_one();
     }
 
     fn advance(&self, to: Phase) {
@@ -249,8 +257,8 @@ async fn supervise(shared: Arc<Shared>) {
     lifecycle.advance(Phase::Closed);
 }
 
-/// Writes changes of known links after they had a little time to collect, and again if that fails: a
-/// full disk may have room later.
+/// Writes changes of known links after they had a little time to collect, unless one is urgent, and again if that
+/// fails: a full disk may have room later.
 async fn save_changes(shared: Arc<Shared>) {
     if shared
         .state
@@ -262,7 +270,10 @@ async fn save_changes(shared: Arc<Shared>) {
     }
     loop {
         shared.known.changed().await;
-        tokio::time::sleep(SAVE_DELAY).await;
+        tokio::select! {
+            () = tokio::time::sleep(SAVE_DELAY) => {}
+            () = shared.lifecycle.urgent.notified() => {}
+        }
         while !shared.save().await {
             tokio::time::sleep(SAVE_RETRY).await;
         }

@@ -493,6 +493,15 @@ impl Mesh {
         }
     }
 
+    /// Writes what is known of others to the state directory, if there is one, and waits until it is written. Changes
+    /// are written anyway, a little later: this is for whoever is about to rely on it. Whether nothing is left to be
+    /// written; if it fails there is a [`MeshEvent::StateNotSaved`] too, and it is tried again.
+    ///
+    /// Cancel-safe.
+    pub async fn save(&self) -> bool {
+        self.shared().save().await
+    }
+
     /// Closes the mesh and waits until everything is released: what was written and ended is
     /// delivered ([`DRAIN_TIMEOUT`](crate::limits::DRAIN_TIMEOUT) at most), handlers shut down,
     /// links and transports close, known links are saved.

@@ -22,6 +22,16 @@ pub(crate) enum Input {
     End,
 }
 
+impl Input {
+    /// Whether the others get something of it: then they have to be there.
+    pub(crate) fn is_for_others(&self) -> bool {
+        match self {
+            Self::Say(_) | Self::Edit(_) | Self::Doing(_) | Self::End => true,
+            Self::Admit(_) | Self::Invite | Self::Who => false,
+        }
+    }
+}
+
 /// What we are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

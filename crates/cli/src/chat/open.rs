@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mesh::Hashname;
-use mesh::chat::{Chats, Conversation, Id, Invite, MeshChatExt as _, NewSeat, Room};
+use mesh::chat::{Chats, Conversation, Id, Invite, MeshChatExt as _, NewSeat, Room, RoomError};
+use mesh::{Hashname, LinkTarget};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 
+use super::reported::Reported;
 use super::shelf::{Kept, KeptChat, Open, TITLE};
 use crate::args::Talk;
 use crate::endpoint::Endpoint;
@@ -23,8 +24,17 @@ pub(super) struct Opened<'a> {
     pub(super) lasts: bool,
     /// It was reported that we are let in. That may have changed since.
     pub(super) joined: bool,
+    /// What was in it before anything could come in.
+    pub(super) before: Reported,
+    endpoint: &'a Endpoint,
     _open: Open<'a>,
     _router: Option<Router<'a>>,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.endpoint.chats.leave(self.conversation.clone());
+    }
 }
 
 /// Opens the chat, and says which one it is.
@@ -52,7 +62,8 @@ pub(super) async fn open<'a>(
     let record = found.record(endpoint);
     found.opened.joined = record.joined;
     report.report(Record::Chat(record)).await?;
-    if let Some(message) = found.other_name(talk) {
+    let warnings = [found.unlinked.take(), found.other_name(talk)];
+    for message in warnings.into_iter().flatten() {
         report.report(Record::Warning { message }).await?;
     }
     Ok(found.opened)
@@ -63,6 +74,8 @@ struct Found<'a> {
     opened: Opened<'a>,
     title: Option<String>,
     restored: bool,
+    /// Why there is no link with who leads it.
+    unlinked: Option<String>,
 }
 
 impl Found<'_> {
@@ -103,7 +116,7 @@ fn lead<'a>(
         chat.leader == me && name.is_some_and(|name| name == title)
     };
     let known = kept.chats(me)?.into_iter().find(called);
-    let (restored, open, conversation) = match known {
+    let (restored, open, (conversation, before)) = match known {
         Some(chat) => {
             let open = endpoint.chats.open(chat.id)?;
             (true, open, restore(chats, chat.id, kept)?)
@@ -113,7 +126,7 @@ fn lead<'a>(
             seat.refs.insert(TITLE.to_owned(), title.to_owned());
             let conversation = chats.lead(&seat, kept.store()).map_err(Failure::usage)?;
             let open = endpoint.chats.open(conversation.id())?;
-            (false, open, conversation)
+            (false, open, (conversation, Reported::default()))
         }
     };
     Ok(Found {
@@ -121,11 +134,14 @@ fn lead<'a>(
             conversation,
             lasts: kept.lasts(),
             joined: false,
+            before,
+            endpoint,
             _open: open,
             _router: None,
         },
         title: Some(title.to_owned()),
         restored,
+        unlinked: None,
     })
 }
 
@@ -148,8 +164,14 @@ async fn join<'a>(
     let before = endpoint.mesh.links();
     let target = target::parse(target)?;
     let is_invited = is_invited(&target);
-    let link = endpoint.mesh.link(target).await?;
-    let leader = link.hashname();
+    let named = named(&target);
+    let linked = endpoint.mesh.link(target).await.map_err(Failure::from);
+    // A chat that is kept is taken up also with a leader of whom we have lost the keys: they may come to us.
+    let (linked, leader) = match (linked, named) {
+        (Ok(link), _) => (Ok(link.clone()), link.hashname()),
+        (Err(failure), Some(leader)) => (Err(failure), leader),
+        (Err(failure), None) => return Err(failure),
+    };
     if leader == endpoint.hashname() {
         return Err(Failure::usage("that is this endpoint itself").hint("--lead begins a chat"));
     }
@@ -158,26 +180,40 @@ async fn join<'a>(
     let known: Vec<KeptChat> = { kept.chats(endpoint.hashname())?.into_iter() }
         .filter(of_leader)
         .collect();
-    let up = link.wait_up(talk.wait).await;
+    let unlinked = linked.as_ref().err().map(|failure| {
+        format!("the chat is taken up without who leads it, until they come: {failure}")
+    });
+    let (link, up) = match linked {
+        Ok(link) => {
+            let up = link.wait_up(talk.wait).await;
+            let up = up.map_err(|error| unanswered(&error, is_invited, endpoint.hashname()));
+            (Some(link), up)
+        }
+        Err(failure) => (None, Err(failure)),
+    };
+    if up.is_ok() {
+        // Whoever hears that we are there may rely on it that we can come back, also if the invite is spent. If it
+        // fails it is tried again.
+        let _ = endpoint.mesh.save().await;
+    }
     let named = match (wanted, &up) {
         (None, Ok(())) => invited(&mut invites, leader, talk.wait).await,
         (wanted, _) => wanted,
     };
-    let up = up.map_err(|error| unanswered(&error, is_invited, endpoint.hashname()));
     let id = decide(&known, named, up, leader).inspect_err(|_| {
-        if !before.contains(&link) {
+        if let Some(link) = link.filter(|link| !before.contains(link)) {
             link.close();
         }
     })?;
     let open = endpoint.chats.open(id)?;
     let router = Router::new(endpoint, leader).await;
     let restored = known.iter().any(|chat| chat.id == id);
-    let conversation = match restored {
+    let (conversation, before) = match restored {
         true => restore(chats, id, kept)?,
         false => {
             let seat = seat(endpoint, talk)?;
             let joined = chats.join(&seat, id, leader, kept.store());
-            joined.map_err(Failure::usage)?
+            (joined.map_err(Failure::usage)?, Reported::default())
         }
     };
     let title = title(&conversation.room());
@@ -186,12 +222,23 @@ async fn join<'a>(
             conversation,
             lasts: kept.lasts(),
             joined: false,
+            before,
+            endpoint,
             _open: open,
             _router: Some(router),
         },
         title,
         restored,
+        unlinked,
     })
+}
+
+/// Who is meant, if the target says so by itself.
+fn named(target: &LinkTarget) -> Option<Hashname> {
+    match target {
+        LinkTarget::Link(link) | LinkTarget::Uri { link, .. } => Some(link.hashname),
+        _ => None,
+    }
 }
 
 /// The chat to which the leader invites us; none if it does not in time.
@@ -239,8 +286,13 @@ fn only(known: &[KeptChat], leader: Hashname) -> Outcome<Id> {
     Err(Failure::usage(what).hint(format_args!("name one with --join: {}", ids.join(" "))))
 }
 
-fn restore(chats: &Chats, id: Id, kept: &Kept) -> Outcome<Conversation> {
-    chats.restore(id, kept.store()).map_err(|error| {
+/// Takes up a chat, and says what is in it before anything comes in.
+fn restore(chats: &Chats, id: Id, kept: &Kept) -> Outcome<(Conversation, Reported)> {
+    let restored = || {
+        let before = Reported::all_of(&mut Room::restore(id, kept.store())?);
+        Ok((chats.restore(id, kept.store())?, before))
+    };
+    restored().map_err(|error: RoomError| {
         Failure::failed(format_args!(
             "the chat {id} cannot be taken up again: {error}"
         ))

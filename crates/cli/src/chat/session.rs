@@ -1,5 +1,6 @@
 //! One who takes part in a chat: what they want is done, and what happens is reported.
 
+mod held;
 mod leave;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,14 +12,15 @@ use mesh::chat::{Ack, Activity, ChatEvent, Conversation, Draft, Entry, Id, RoomE
 use tokio::sync::broadcast::Receiver as Events;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use self::held::Held;
 use super::host::Host;
 use super::input::{Doing, Input};
 use super::message::{message, record};
 use super::open::{Opened, title};
 use super::people::{self, People, name};
-use super::reported::Reported;
+use super::reported::{News, Reported};
 use super::text::line_name;
 use crate::args::{Invite, Talk};
 use crate::command::invite;
@@ -29,6 +31,9 @@ use crate::report::Report;
 
 /// How long an invite is good.
 const INVITE: Duration = Duration::from_secs(3600);
+
+/// How often it is looked, when as much is held as may be, whether whoever types is still there.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// See the [module](self).
 pub(super) struct Session<'a> {
@@ -83,28 +88,32 @@ impl<'a> Session<'a> {
 
     /// Works until whoever types leaves, or is not let in.
     pub(super) async fn run(mut self, inputs: &mut mpsc::Receiver<Input>) -> Outcome {
-        self.catch_up(true).await?;
+        self.catch_up().await?;
         self.tell_people().await?;
+        self.confirm();
         let door = Instant::now() + self.talk.wait;
-        let mut held = None;
+        let mut held = Held::default();
         loop {
             if self.joined
-                && let Some(input) = held.take()
+                && let Some(input) = held.next()
             {
                 if self.take(input).await? {
-                    return self.leave().await;
+                    return self.leave(inputs).await;
                 }
                 continue;
             }
+            let is_full = held.is_full();
             tokio::select! {
                 event = self.events.recv() => self.heard(event).await?,
-                // What is said before we are let in waits, and so does what comes after it.
-                input = inputs.recv(), if held.is_none() => match input {
+                input = inputs.recv(), if !is_full => match input {
                     None => return Ok(()),
-                    Some(input @ (Input::Who | Input::Invite)) => {
-                        self.take(input).await?;
-                    }
-                    input => held = input,
+                    Some(input) if !self.joined && input.is_for_others() => held.push(input),
+                    Some(input) => if self.take(input).await? {
+                        return self.leave(inputs).await;
+                    },
+                },
+                () = sleep(LOOK), if is_full => if inputs.is_closed() {
+                    return Ok(());
                 },
                 () = sleep_until(door), if !self.joined && !self.talk.patient => {
                     return Err(self.not_let_in());
@@ -117,7 +126,7 @@ impl<'a> Session<'a> {
         match event {
             Ok(event) => self.happened(event).await?,
             // Whoever reads what we report was too slow.
-            Err(RecvError::Lagged(_)) => self.catch_up(false).await?,
+            Err(RecvError::Lagged(_)) => self.catch_up().await?,
             Err(RecvError::Closed) => {}
         }
         self.look_whether_joined().await?;
@@ -189,33 +198,38 @@ impl<'a> Session<'a> {
     }
 
     /// Reports all that was said and was not reported yet.
-    async fn catch_up(&mut self, earlier: bool) -> Outcome {
+    async fn catch_up(&mut self) -> Outcome {
         self.look_whether_joined().await?;
-        for message in self.unreported(earlier) {
-            self.report.report(Record::Message(message)).await?;
+        for record in self.unreported() {
+            self.report.report(record).await?;
         }
         self.forget();
         Ok(())
     }
 
-    fn unreported(&mut self, earlier: bool) -> Vec<MessageRecord> {
+    fn unreported(&mut self) -> Vec<Record> {
         let mut room = self.chat.room();
         let names: HashMap<Hashname, String> = { room.participants().iter() }
             .map(|one| (one.who(), name(&room, &one.who())))
             .collect();
         let me = room.me();
         let (mut missed, mut follows) = (Vec::new(), None);
-        for entry in room.history().filter(|entry| entry.text().is_some()) {
-            let (from, id) = (entry.from(), entry.id());
+        for entry in room.history() {
+            let (from, id, Some(text)) = (entry.from(), entry.id(), entry.text()) else {
+                continue;
+            };
             let follows = follows.replace(id.to_string());
-            if !self.reported.insert(from, id) {
+            let news = self.reported.note(from, id, text);
+            if news == News::Nothing {
                 continue;
             }
+            let earlier = self.opened.before.has(from, id, text);
             if !earlier {
                 self.unconfirmed.insert(from, id);
             }
             let name = names.get(&from).cloned().unwrap_or_default();
-            missed.extend(record(entry, name, me, earlier, follows));
+            let record = record(entry, name, me, earlier, follows);
+            missed.extend(record.and_then(|message| reported(news, message)));
         }
         missed
     }
@@ -226,13 +240,12 @@ impl<'a> Session<'a> {
             return Ok(());
         };
         self.unconfirmed.insert(from, id);
-        let is_new = self.reported.insert(from, id);
+        let news = self.reported.note(from, id, &message.text);
         self.forget();
-        let record = match is_new {
-            true => Record::Message(message),
-            false => Record::Edited(message),
-        };
-        self.report.report(record).await
+        match reported(news, message) {
+            Some(record) => self.report.report(record).await,
+            None => Ok(()),
+        }
     }
 
     fn forget(&mut self) {
@@ -246,10 +259,12 @@ impl<'a> Session<'a> {
     }
 
     async fn tell_people(&mut self) -> Outcome {
-        let changes = self.people.changes(self.chat);
-        // First of all that we are let in: only then are there others.
+        // First of all that we are let in: only then are there others, though the leader is in the room earlier.
         self.look_whether_joined().await?;
-        for change in changes {
+        if !self.joined {
+            return Ok(());
+        }
+        for change in self.people.changes(self.chat) {
             self.report.report(Record::Participant(change)).await?;
         }
         Ok(())
@@ -368,6 +383,14 @@ impl<'a> Session<'a> {
 
     fn name(&self, who: &Hashname) -> String {
         line_name(&name(&self.chat.room(), who))
+    }
+}
+
+fn reported(news: News, message: MessageRecord) -> Option<Record> {
+    match news {
+        News::Message => Some(Record::Message(message)),
+        News::Text => Some(Record::Edited(message)),
+        News::Nothing => None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Where an endpoint keeps its chats, and which of them are open.
 
 use std::collections::{BTreeMap, HashSet};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh::Hashname;
 use mesh::chat::{Conversation, DiskStore, Id, MemoryStore, Profile, Store};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::failure::{Failure, Outcome};
 
@@ -29,6 +32,8 @@ pub(super) struct Led(Arc<Mutex<BTreeMap<Id, Conversation>>>);
 struct Inner {
     kept: Option<Kept>,
     open: HashSet<Id>,
+    /// Chats that are being left: their others are told.
+    leaving: JoinSet<()>,
 }
 
 /// Where they are kept; a clone is the same.
@@ -91,6 +96,23 @@ impl Shelf {
             ))
             .hint("go on in that window, or end that `mesh chat` first")),
         }
+    }
+
+    /// Leaves a chat, however it came to its end. Nobody waits for that but [`left`](Self::left).
+    pub(super) fn leave(&self, chat: Conversation) {
+        // Where nothing runs any more nobody can be told.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let leaving = &mut self.inner().leaving;
+        while leaving.try_join_next().is_some() {}
+        leaving.spawn_on(chat.leave(), &runtime);
+    }
+
+    /// Waits until the others in the chats that came to an end have been told, a second at most.
+    pub(crate) async fn left(&self) {
+        let mut leaving = mem::take(&mut self.inner().leaving);
+        while leaving.join_next().await.is_some() {}
     }
 
     /// The chats that are led now.

@@ -145,7 +145,12 @@ async fn serve_records(
     endpoint: &Endpoint,
     request: Request,
 ) -> io::Result<()> {
-    let (mut report, mut records, confirm) = Report::channel();
+    // A letter is gone from its box only once it was read: whoever reads letters takes their time.
+    let patient = matches!(request, Request::BoxGet(_));
+    let (mut report, mut records, confirm) = match patient {
+        true => Report::patient_channel(),
+        false => Report::channel(),
+    };
     let work = async {
         let outcome = operation::perform(endpoint, request, &mut report).await;
         drop(report);
@@ -153,7 +158,11 @@ async fn serve_records(
     };
     let relay = async {
         while let Some(record) = records.recv().await {
-            answer(&mut write, &Answer::Record(Box::new(record))).await?;
+            let record = Answer::Record(Box::new(record));
+            match patient {
+                true => lines::write(&mut write, &record).await?,
+                false => answer(&mut write, &record).await?,
+            }
         }
         Ok(())
     };
@@ -165,14 +174,14 @@ async fn serve_records(
     answer(&mut write, &last_answer(outcome)).await
 }
 
-/// Has the client take part in a chat, in which it leaves when it closes the connection.
+/// Has the client take part in a chat, in which it leaves when it closes the connection. It reads in its own time.
 async fn serve_chat(
     mut read: BufReader<OwnedReadHalf>,
     mut write: OwnedWriteHalf,
     endpoint: &Endpoint,
     talk: &Talk,
 ) -> io::Result<()> {
-    let (mut report, mut records, _) = Report::channel();
+    let (mut report, mut records, _) = Report::patient_channel();
     let (input, mut inputs) = mpsc::channel(INPUT_CAPACITY);
     let work = async {
         let outcome = chat::perform(endpoint, talk, &mut inputs, &mut report).await;
@@ -181,7 +190,7 @@ async fn serve_chat(
     };
     let relay = async {
         while let Some(record) = records.recv().await {
-            answer(&mut write, &Answer::Record(Box::new(record))).await?;
+            lines::write(&mut write, &Answer::Record(Box::new(record))).await?;
         }
         Ok(())
     };
@@ -203,7 +212,7 @@ async fn serve_chat(
         both = both => both?,
         gone = hear => return Err(gone),
     };
-    answer(&mut write, &last_answer(outcome)).await
+    lines::write(&mut write, &last_answer(outcome)).await
 }
 
 /// Connects the client to a stream. If it leaves before both ends, the stream fails.

@@ -1,12 +1,16 @@
 //! Leaving, once what was said has reached those who are there.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use mesh::Hashname;
 use mesh::chat::{Entry, Id};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::Session;
+use crate::chat::input::Input;
 use crate::chat::people::name;
 use crate::chat::text::line_name;
 use crate::failure::{Failure, Outcome};
@@ -19,15 +23,16 @@ const DELIVERY: Duration = Duration::from_secs(10);
 const ABSENCE: Duration = Duration::from_secs(5);
 
 impl Session<'_> {
-    /// Waits until what was said has reached those who are there.
-    pub(super) async fn leave(mut self) -> Outcome {
-        let Some(said) = self.said else {
-            return Ok(());
-        };
+    /// Waits until what was said has reached those who are there. Whoever wants to leave once more does so at once.
+    pub(super) async fn leave(mut self, inputs: &mut mpsc::Receiver<Input>) -> Outcome {
         let start = Instant::now();
+        let (mut pings, mut silent) = (self.ping(), HashSet::new());
         loop {
+            let Some(said) = self.said else {
+                return Ok(());
+            };
             let (absence, delivery) = (start + ABSENCE, start + DELIVERY);
-            let state = self.delivered(said);
+            let state = self.delivered(said, &silent);
             let has_waited = Instant::now() >= absence;
             match (state.there.is_empty(), state.absent, has_waited) {
                 (true, 0, _) | (true, _, true) => return self.left(&state).await,
@@ -36,16 +41,43 @@ impl Session<'_> {
             let until = if has_waited { delivery } else { absence };
             tokio::select! {
                 event = self.events.recv() => self.heard(event).await?,
+                Some(ping) = pings.join_next() => silent.extend(ping.ok().flatten()),
+                input = inputs.recv() => match input {
+                    None | Some(Input::End) => return Ok(()),
+                    Some(input) => {
+                        self.take(input).await?;
+                    }
+                },
                 () = sleep_until(until) => {
                     if Instant::now() >= delivery {
-                        return Err(self.undelivered(&state));
+                        return self.undelivered(&state).await;
                     }
                 }
             }
         }
     }
 
-    fn delivered(&self, said: Id) -> Delivery {
+    /// Looks whether those are there who seem to be: of one who was killed we may not know it yet. Each task says who
+    /// did not answer.
+    fn ping(&self) -> JoinSet<Option<Hashname>> {
+        let mut pings = JoinSet::new();
+        if self.said.is_none() {
+            return pings;
+        }
+        for who in self.chat.present() {
+            let link = self.endpoint.mesh.get(&who);
+            pings.spawn(async move {
+                let answers = match link {
+                    Some(link) => link.ping().await.is_ok(),
+                    None => false,
+                };
+                (!answers).then_some(who)
+            });
+        }
+        pings
+    }
+
+    fn delivered(&self, said: Id, silent: &HashSet<Hashname>) -> Delivery {
         let present = self.chat.present();
         let room = self.chat.room();
         let confirmed: Vec<Hashname> = { room.message(said).into_iter() }
@@ -59,7 +91,8 @@ impl Session<'_> {
             .filter(|one| one.who() != room.me())
         {
             let who = one.who();
-            match (confirmed.contains(&who), present.contains(&who)) {
+            let is_there = present.contains(&who) && !silent.contains(&who);
+            match (confirmed.contains(&who), is_there) {
                 (true, _) => delivery.confirmed += 1,
                 (false, true) => delivery.there.push(line_name(&name(&room, &who))),
                 (false, false) => delivery.absent += 1,
@@ -83,12 +116,19 @@ impl Session<'_> {
         }
     }
 
-    fn undelivered(&self, state: &Delivery) -> Failure {
+    async fn undelivered(mut self, state: &Delivery) -> Outcome {
         let (names, seconds) = (state.there.join(", "), DELIVERY.as_secs());
-        Failure::unreachable(format_args!(
-            "no word within {seconds} s that what you said has reached {names}"
-        ))
-        .hint("it is kept, and is sent again when you are here together: start this once more")
+        let what = format!("no word within {seconds} s that what you said has reached {names}");
+        match self.opened.lasts {
+            true => {
+                self.warn(format!(
+                    "{what}; it is kept, and reaches them when you are here together"
+                ))
+                .await
+            }
+            false => Err(Failure::unreachable(what)
+                .hint("leave --id out: then what is said is kept until they have it")),
+        }
     }
 }
 

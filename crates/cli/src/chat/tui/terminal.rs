@@ -28,18 +28,24 @@ pub(super) struct Terminal {
     inner: ratatui::Terminal<CrosstermBackend<Stdout>>,
     /// A page is shown in place of the screen.
     paging: bool,
+    _taken: Taken,
 }
+
+/// Gives the terminal back, however little of it was taken.
+struct Taken;
 
 impl Terminal {
     /// Takes it.
     pub(super) fn enter() -> io::Result<Self> {
         give_back_on_panic();
         enable_raw_mode()?;
-        logging::hold(true);
         // From here on it is given back.
+        let taken = Taken;
+        logging::hold(true);
         let terminal = Self {
             inner: ratatui::Terminal::new(CrosstermBackend::new(stdout()))?,
             paging: false,
+            _taken: taken,
         };
         execute!(
             stdout(),
@@ -80,7 +86,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for Taken {
     fn drop(&mut self) {
         give_back();
     }
