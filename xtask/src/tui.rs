@@ -230,20 +230,18 @@ impl Stage {
             ])
             .arg("--state")
             .arg(self.folder.join("eve"));
+        let panes = [ann, self.bob()];
+        let raw = panes.map(|pane| pane.record(&self.folder));
         let input = self.folder.join("hostile");
         fs::write(&input, HOSTILE)?;
         command.stdin(Stdio::from(fs::File::open(&input)?));
         let done = process::run_to_end(command.stdout(Stdio::piped()), LIMIT)?;
         ensure!(done.code == Some(0), "Eve: {}", done.last_error_line());
-        for pane in [ann, self.bob()] {
+        for (pane, raw) in panes.iter().zip(raw) {
             pane.wait("what she said", |screen| {
                 screen.contains("evil") && screen.contains("I am back")
             })?;
-            let screen = pane.screen()?;
-            ensure!(
-                !screen.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
-                "{screen:?}"
-            );
+            harmless(&raw?.end()?)?;
             ensure!(pane.ask("#{pane_title}")? != "TAKEN", "the title was taken");
         }
         self.tmux.keep("harm")
@@ -261,6 +259,23 @@ impl Stage {
         given_back(&ann, 130)?;
         self.tmux.keep("leave")
     }
+}
+
+/// What was written to a terminal has none of what Eve sent: the terminal itself would swallow it, and show nothing.
+fn harmless(raw: &[u8]) -> Result<()> {
+    ensure!(!raw.is_empty(), "nothing was written to the terminal");
+    let text = String::from_utf8_lossy(raw);
+    for harm in [
+        "\u{1b}]",
+        "\u{7}",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{1b}[2Je",
+        "\u{1b}[31mv",
+    ] {
+        ensure!(!text.contains(harm), "{harm:?} went to the terminal");
+    }
+    Ok(())
 }
 
 /// The invite on the page that a terminal shows.

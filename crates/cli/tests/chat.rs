@@ -207,7 +207,6 @@ fn who_was_killed_goes_on_where_they_were_and_hears_what_they_missed() {
     assert_eq!(bob.hears("ann", "meanwhile")["earlier"], false);
 
     // And so does who leads it, at another address.
-    bob.sees("ann", "online");
     ann.kill();
     bob.says("are you there?");
     bob.hears("bob", "are you there?");

@@ -102,7 +102,7 @@ impl Drop for Tmux {
     }
 }
 
-impl Pane<'_> {
+impl<'a> Pane<'a> {
     /// What it shows.
     pub(super) fn screen(&self) -> Result<String> {
         self.capture(&[])
@@ -205,9 +205,53 @@ impl Pane<'_> {
         run(Command::new("kill").args(["-s", signal, program])).map(drop)
     }
 
+    /// Records what programs write to it from now on, in a file in `folder`.
+    pub(super) fn record(self, folder: &Path) -> Result<Recording<'a>> {
+        let file = folder.join(format!("{}.raw", self.name));
+        let part = file.with_extension("part");
+        // The file is there only once it is whole.
+        let shell = format!(
+            "cat > '{0}' && mv '{0}' '{1}'",
+            part.display(),
+            file.display()
+        );
+        run(self
+            .tmux
+            .command()
+            .args(["pipe-pane", "-t", self.name, &shell]))?;
+        Ok(Recording { pane: self, file })
+    }
+
     /// Removes it.
     pub(super) fn close(&self) -> Result<()> {
         run(self.tmux.command().args(["kill-session", "-t", self.name])).map(drop)
+    }
+}
+
+/// What is written to a terminal, byte by byte.
+pub(super) struct Recording<'a> {
+    pane: Pane<'a>,
+    file: PathBuf,
+}
+
+impl Recording<'_> {
+    /// Ends it, and says what was written.
+    pub(super) fn end(self) -> Result<Vec<u8>> {
+        run(self
+            .pane
+            .tmux
+            .command()
+            .args(["pipe-pane", "-t", self.pane.name]))?;
+        let start = Instant::now();
+        while !self.file.exists() {
+            ensure!(
+                start.elapsed() < LIMIT,
+                "the record of the terminal of {} does not end",
+                self.pane.name
+            );
+            thread::sleep(LOOK);
+        }
+        Ok(fs::read(&self.file)?)
     }
 }
 
