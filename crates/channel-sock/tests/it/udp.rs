@@ -12,7 +12,7 @@ async fn datagrams_go_there_and_back_and_keep_their_bounds() {
     let address = socket.local_addr().unwrap();
     within(async {
         let flow = pair.link.datagrams(address.into()).await.unwrap();
-        let mut buffer = [0; 2048];
+        let mut buffer = [0; 16 << 10];
         for text in ["one", "", "three"] {
             flow.send(text).await.unwrap();
             let (len, from) = socket.recv_from(&mut buffer).await.unwrap();
@@ -65,8 +65,8 @@ async fn a_quiet_flow_ends() {
     let pair = Pair::new(local()).await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    let flow = pair.link.datagrams(address.into()).await.unwrap();
     let since = tokio::time::Instant::now();
+    let flow = pair.link.datagrams(address.into()).await.unwrap();
     assert_eq!(flow.recv().await, None);
     let quiet = since.elapsed();
     let limit = telehash_channel_sock::limits::UDP_IDLE;
