@@ -57,8 +57,11 @@ fn the_demo_shows_every_step_and_its_figures() {
         "direct",
         "ping",
         "stream",
+        "chat",
+        "file",
         "unknown-channel",
         "stranger",
+        "box",
         "close",
     ];
     assert_eq!(steps, expected);
@@ -70,8 +73,11 @@ fn the_demo_shows_every_step_and_its_figures() {
         .collect();
     assert_eq!(starts, ["router", "udp4"]);
     assert_eq!(demo[5]["bytes"], 1 << 20);
-    assert_eq!(demo[6]["answer"], "unknown type");
-    assert_eq!(demo[7]["answers"], 0);
+    assert_eq!(demo[6]["messages"], 100);
+    assert!(demo[7]["bytes"].as_u64().unwrap() > 1 << 20);
+    assert_eq!(demo[8]["answer"], "unknown type");
+    assert_eq!(demo[9]["answers"], 0);
+    assert_eq!(demo[10]["kept_by_router"], demo[10]["letters"]);
 }
 
 #[test]
