@@ -42,6 +42,8 @@ pub(crate) struct Lifecycle {
     phase: watch::Sender<Phase>,
     /// Tasks that run on behalf of the application.
     tasks: AtomicUsize,
+    /// Tasks of the driver: they hold the transports.
+    driving: AtomicUsize,
     /// A task or a channel is over.
     progress: Notify,
     /// What changed is to be written without delay.
@@ -66,6 +68,7 @@ impl Lifecycle {
             runtime,
             phase: watch::Sender::new(Phase::Running),
             tasks: AtomicUsize::new(0),
+            driving: AtomicUsize::new(0),
             progress: Notify::new(),
             urgent: Notify::new(),
             posting: AtomicUsize::new(0),
@@ -128,6 +131,16 @@ impl Drop for Running {
     }
 }
 
+/// Counts a task of the driver out, however it ends.
+struct Driving(Arc<Shared>);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.0.lifecycle.driving.fetch_sub(1, Ordering::Release);
+        self.0.lifecycle.progress.notify_one();
+    }
+}
+
 impl Shared {
     /// Runs something on behalf of the application; it is dropped when the mesh closes.
     pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
@@ -163,8 +176,11 @@ impl Shared {
     }
 
     fn drive(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        self.lifecycle.driving.fetch_add(1, Ordering::Relaxed);
+        let driving = Driving(self.clone());
         let stopped = self.lifecycle.reached(Phase::Stopped);
         let task = async move {
+            let _driving = driving;
             tokio::select! {
                 () = stopped => {}
                 () = task => {}
@@ -173,6 +189,13 @@ impl Shared {
         self.lifecycle
             .runtime
             .spawn(task.instrument(self.span.clone()));
+    }
+
+    /// Waits until nobody holds a transport any more: its address is free then.
+    async fn driven(&self) {
+        while self.lifecycle.driving.load(Ordering::Acquire) > 0 {
+            self.lifecycle.progress.notified().await;
+        }
     }
 
     /// Waits until everything that was written and ended is delivered.
@@ -244,6 +267,7 @@ async fn supervise(shared: Arc<Shared>) {
     shared.mapper_over().await;
     shared.close_transports().await;
     lifecycle.advance(Phase::Stopped);
+    let _ = timeout(DRAIN_TIMEOUT, shared.driven()).await;
     shared.save().await;
     drop(
         shared

@@ -280,9 +280,12 @@ async fn what_does_not_fit_a_packet_is_an_error_with_the_room_there_is() {
     let mut channel = pair.echo().await;
     let quota = channel.quota();
     assert!(quota > 1000, "{quota}");
-    let error = channel.send(Packet::new(vec![0; 2000])).await.unwrap_err();
+    let error = channel
+        .send(Packet::new(vec![0; 70_000]))
+        .await
+        .unwrap_err();
     assert!(matches!(error, SendError::TooLarge { .. }), "{error}");
-    let open = Open::reliable("echo").body(vec![0; 2000]);
+    let open = Open::reliable("echo").body(vec![0; 70_000]);
     let error = pair.link.open(open).await.unwrap_err();
     assert!(matches!(error, OpenError::TooLarge { .. }), "{error}");
 }
