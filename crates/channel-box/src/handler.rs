@@ -56,10 +56,10 @@ impl BoxHandler {
     }
 
     /// From now on letters to us go there, and so do those that our own cache has kept for us.
-    pub(crate) fn deliver_to(&self, post: Arc<Post>) {
+    pub(crate) fn deliver_to(&self, post: &Arc<Post>) {
         set(&self.0.post, Some(post.clone()));
         if let Some(cache) = get(&self.0.cache) {
-            cache.hand_over(self.0.hashname, &post);
+            cache.hand_over(self.0.hashname, post);
         }
     }
 

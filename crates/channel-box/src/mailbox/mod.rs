@@ -100,7 +100,7 @@ impl Mailbox {
         let post = Arc::new(Post::new(sealer.clone(), queue, memory));
         let weak = Arc::downgrade(&post);
         if !options.send_only {
-            handler.deliver_to(post);
+            handler.deliver_to(&post);
         }
         Ok(Self {
             mesh: mesh.clone(),
