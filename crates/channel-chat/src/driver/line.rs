@@ -91,7 +91,7 @@ async fn run(core: &Arc<Core>, channel: Channel, cursor: Cursor) {
     let (mut sink, stream) = MessageStream::new(channel, MAX_MESSAGE).split();
     tokio::select! {
         () = send(core, &mut sink, cursor, waiting) => {}
-        () = receive(core, stream, peer, number) => {}
+        () = receive(core, stream, peer) => {}
         () = core.closed() => {}
     }
     // So that they hear at once that we are not there any more. There may be nobody to hear it.
@@ -178,12 +178,12 @@ async fn more_kept(kept: &mut Option<watch::Receiver<u64>>) {
     std::future::pending::<()>().await;
 }
 
-async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname, line: u64) {
+async fn receive(core: &Core, mut stream: SplitStream<MessageStream>, peer: Hashname) {
     let mut refusals = 0;
     while let Some(message) = stream.next().await {
         let taken = match message {
             Ok(Sent::Lob { head, body }) => match telehash_lob::encode_json(&head, &body) {
-                Ok(packet) => core.take(peer, line, &packet.into()),
+                Ok(packet) => core.take(peer, &packet.into()),
                 Err(_) => Taken::Refused,
             },
             // What is no message does not keep the next one from being one.

@@ -26,8 +26,6 @@ struct Line {
     number: u64,
     /// None once a newer channel has taken over.
     receipts: Option<mpsc::Sender<Bytes>>,
-    /// Something has come on it.
-    heard: bool,
 }
 
 /// A channel that was added.
@@ -50,12 +48,8 @@ impl Lines {
             line.receipts = None;
         }
         self.count += 1;
-        let number = self.count;
-        lines.push(Line {
-            number,
-            receipts: Some(receipts),
-            heard: false,
-        });
+        let (number, receipts) = (self.count, Some(receipts));
+        lines.push(Line { number, receipts });
         Some(Added { number, first })
     }
 
@@ -83,18 +77,6 @@ impl Lines {
     /// Whether there is a channel with somebody on which we send.
     pub(super) fn has(&self, who: &Hashname) -> bool {
         self.sending(who).is_some()
-    }
-
-    /// Notes that something came on a channel; whether something has come on a newer one, so that they do not
-    /// send on this one any more.
-    pub(super) fn heard(&mut self, who: &Hashname, number: u64) -> bool {
-        let lines = { self.with.get_mut(who).into_iter() }.flatten();
-        let mut replaced = false;
-        for line in lines {
-            line.heard |= line.number == number;
-            replaced |= line.heard && line.number > number;
-        }
-        replaced
     }
 
     /// Who is there.

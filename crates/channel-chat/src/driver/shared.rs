@@ -138,18 +138,9 @@ impl Core {
         self.lines().tell(&whom, receipt);
     }
 
-    /// Takes in what somebody sent on a channel.
-    ///
-    /// What changes a text may be older than what is here, if it comes on a channel that was replaced. So it is not
-    /// taken, and the channel ends: if its sender goes on there all the same, they say anew what they said last.
-    pub(super) fn take(&self, from: Hashname, line: u64, packet: &Bytes) -> Taken {
-        let mut room = self.room();
-        let replaced = self.lines().heard(&from, line);
-        if replaced && room.is_change(&from, packet) {
-            return Taken::Again;
-        }
-        let received = room.receive(from, packet);
-        drop(room);
+    /// Takes in what somebody sent.
+    pub(super) fn take(&self, from: Hashname, packet: &Bytes) -> Taken {
+        let received = self.room().receive(from, packet);
         let received = match received {
             Ok(received) => received,
             Err(ReceiveError::Refused(refusal)) => {
@@ -357,46 +348,6 @@ mod tests {
         assert!(core.is_closed());
         assert!(matches!(events.try_recv(), Ok(ChatEvent::StoreFailed(_))));
         assert!(events.try_recv().is_err());
-    }
-
-    /// Somebody who was let in.
-    fn member(core: &Core) -> Room {
-        let seat = NewSeat {
-            depth: 300,
-            ..NewSeat::new(hashname(1), [2; 8], "member")
-        };
-        let store = Box::new(MemoryStore::new());
-        let mut member = Room::join(&seat, core.id(), core.me, store).unwrap();
-        core.admit(hashname(1), member.profile().clone()).unwrap();
-        let mut cursor = core.room().cursor(core.id()).unwrap();
-        for packet in core.room().unsent(&mut cursor).unwrap() {
-            member.receive(core.me, &packet).unwrap();
-        }
-        member
-    }
-
-    #[test]
-    fn an_older_text_on_a_channel_that_was_replaced_is_not_taken_for_an_edit() {
-        let core = core();
-        let mut member = member(&core);
-        let who = member.me();
-        let first = member.send("frist", 1).unwrap();
-        let edit = member.edit(first.id, "first").unwrap();
-        let [old, new] = [(); 2].map(|()| {
-            let (receipts, waiting) = mpsc::channel(1);
-            (core.add_line(who, receipts).unwrap(), waiting)
-        });
-        assert_eq!(core.take(who, new.0, &first.packet), Taken::In);
-        assert_eq!(core.take(who, new.0, &edit.packet), Taken::In);
-        assert_eq!(core.take(who, old.0, &edit.packet), Taken::In);
-        assert_eq!(core.take(who, old.0, &first.packet), Taken::Again);
-        let text = |id| core.room().message(id).unwrap().text().map(str::to_owned);
-        assert_eq!(text(first.id).as_deref(), Some("first"));
-
-        // What is new is new wherever it comes.
-        let second = member.send("second", 2).unwrap();
-        assert_eq!(core.take(who, old.0, &second.packet), Taken::In);
-        assert_eq!(text(second.id).as_deref(), Some("second"));
     }
 
     #[test]

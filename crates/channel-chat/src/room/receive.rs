@@ -52,16 +52,6 @@ impl Room {
         }
     }
 
-    /// Whether this changes what its sender said last.
-    pub(crate) fn is_change(&self, from: &Hashname, packet: &Bytes) -> bool {
-        let Ok(Message::Chat(chat)) = Message::parse(packet) else {
-            return false;
-        };
-        let newest = self.tail(from).filter(|tail| tail.id == chat.id);
-        let known = newest.and_then(|tail| self.history.get(tail.id, *from));
-        known.is_some_and(|known| matches!(known.content(), Content::Chat(same) if *same != chat))
-    }
-
     fn receive_chat(
         &mut self,
         from: Hashname,
