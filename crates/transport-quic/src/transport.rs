@@ -213,7 +213,7 @@ impl Transport for QuicTransport {
     }
 
     fn recv_batch(&self) -> RecvBatch {
-        RecvBatch::new(BATCH.0, BATCH.1)
+        RecvBatch::growing(BATCH.0, BATCH.1)
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut RecvBatch) -> Poll<io::Result<usize>> {

@@ -17,7 +17,7 @@ const BUFFER_SIZE: usize = MAX_CHUNKED_PACKET + 1 + 2 * 1024 + 64;
 
 /// A batch that suits a [`Packer`].
 pub(crate) fn new_batch() -> RecvBatch {
-    RecvBatch::new(BUFFERS, BUFFER_SIZE)
+    RecvBatch::growing(BUFFERS, BUFFER_SIZE)
 }
 
 /// Fills a batch. Packets of equal size from one connection share a buffer.

@@ -20,7 +20,7 @@ const BUFFER_SIZE: usize = 64 * 1024;
 
 /// Buffers for as many datagrams, or joined runs of them, as one system call takes.
 pub(crate) fn new_batch() -> RecvBatch {
-    RecvBatch::new(BATCH_SIZE, BUFFER_SIZE)
+    RecvBatch::growing(BATCH_SIZE, BUFFER_SIZE)
 }
 
 /// System calls without a packet, because of empty datagrams or of errors that concern earlier ones,

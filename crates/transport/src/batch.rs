@@ -59,23 +59,39 @@ pub struct RecvBatch {
     buffer_size: usize,
     filled: Vec<Filled>,
     capacity: usize,
+    /// What the capacity grows to.
+    most: usize,
 }
+
+/// Buffers of a batch that grows, at first.
+const FIRST_BUFFERS: usize = 2;
 
 impl RecvBatch {
     /// A batch of `buffers` buffers of `buffer_size` bytes each, at least one of at least one
-    /// byte. The system commits the memory as it is first written.
+    /// byte.
     #[must_use]
     pub fn new(buffers: usize, buffer_size: usize) -> Self {
         let (capacity, buffer_size) = (buffers.max(1), buffer_size.max(1));
         Self {
             storage: vec![0; capacity * buffer_size],
             buffer_size,
-            filled: Vec::with_capacity(capacity),
+            filled: Vec::new(),
             capacity,
+            most: capacity,
         }
     }
 
-    /// How many buffers the batch has.
+    /// A batch of few buffers, as many endpoints need no more. Each time that all of them were in use
+    /// there are twice as many, up to `most`.
+    #[must_use]
+    pub fn growing(most: usize, buffer_size: usize) -> Self {
+        Self {
+            most: most.max(1),
+            ..Self::new(most.min(FIRST_BUFFERS), buffer_size)
+        }
+    }
+
+    /// How many buffers the batch has now.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.capacity
@@ -134,6 +150,10 @@ impl RecvBatch {
 
     /// Forgets the packets; the buffers are free again. Transports call this first in `poll_recv`.
     pub fn clear(&mut self) {
+        if self.is_full() && self.capacity < self.most {
+            self.capacity = (2 * self.capacity).min(self.most);
+            self.storage.resize(self.capacity * self.buffer_size, 0);
+        }
         self.filled.clear();
     }
 
@@ -219,6 +239,24 @@ mod tests {
         });
         assert_eq!(batch.len(), 3);
         assert_eq!(contents(&mut batch), [&b"aaaa"[..], b"bbbb", b"cc"]);
+    }
+
+    #[test]
+    fn a_batch_grows_when_all_of_it_was_in_use_and_not_beyond_what_it_may() {
+        let mut batch = RecvBatch::growing(5, 8);
+        let mut capacities = Vec::new();
+        for _ in 0..4 {
+            batch.clear();
+            capacities.push(batch.capacity());
+            while batch.push(REMOTE, b"a packet") {}
+            assert_eq!(batch.len(), batch.capacity());
+        }
+        assert_eq!(capacities, [2, 4, 5, 5]);
+        batch.clear();
+        assert!(batch.push(REMOTE, b"one"));
+        batch.clear();
+        assert_eq!(batch.capacity(), 5);
+        assert_eq!(RecvBatch::growing(1, 8).capacity(), 1);
     }
 
     #[test]
