@@ -8,7 +8,7 @@ use telehash_runtime::{Channel, ChannelError, Link, Open};
 
 use crate::error::BlockError;
 use crate::limits::MAX_BLOCK;
-use crate::wire::{TYPE, cut};
+use crate::wire::{TYPE, cut, pieces};
 
 /// How long an answer is waited for, one attempt after the other: the open or its answer may be
 /// lost.
@@ -74,8 +74,7 @@ impl BlockSender {
         }
         self.sent += 1;
         let quota = self.channel.quota();
-        let room = self.channel.queue_room(quota);
-        if block.len() > room.saturating_mul(quota) {
+        if pieces(block.len(), quota) > self.channel.queue_room(quota) {
             self.skipped += 1;
             return Ok(self.sent);
         }

@@ -52,10 +52,19 @@ impl Piece {
     }
 }
 
+/// Content bytes of a full piece, in packets with room for `quota` bytes without fields.
+fn room(quota: usize) -> usize {
+    quota.saturating_sub(FIELDS).max(1)
+}
+
+/// How many pieces [`cut`] makes of a block of `len` bytes.
+pub(crate) fn pieces(len: usize, quota: usize) -> usize {
+    len.div_ceil(room(quota)).max(1)
+}
+
 /// Cuts a block into pieces for packets with room for `quota` bytes without fields.
 pub(crate) fn cut(number: u64, block: &Bytes, quota: usize) -> impl Iterator<Item = Piece> + '_ {
-    let room = quota.saturating_sub(FIELDS).max(1);
-    let pieces = block.len().div_ceil(room).max(1);
+    let (room, pieces) = (room(quota), pieces(block.len(), quota));
     (0..pieces).map(move |piece| {
         let at = piece * room;
         Piece {

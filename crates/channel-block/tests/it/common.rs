@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use telehash_channel_block::{Block, BlockError, BuilderBlockExt as _, IncomingBlocks};
 use telehash_runtime::{Accept, Builder, Link, Mesh};
+use telehash_transport::impair::Conditions;
 use telehash_transport::memory::MemoryNetwork;
 use tokio::sync::mpsc;
 
@@ -24,7 +25,12 @@ pub(crate) struct Pair {
 impl Pair {
     /// Over memory.
     pub(crate) async fn new() -> Self {
+        Self::in_a_network(&Conditions::perfect()).await
+    }
+
+    pub(crate) async fn in_a_network(conditions: &Conditions) -> Self {
         let network = MemoryNetwork::new(3);
+        network.set_conditions(conditions);
         let receiver = Mesh::builder().transport(network.endpoint());
         let sender = Mesh::builder().transport(network.endpoint());
         Self::over(network, receiver, sender).await

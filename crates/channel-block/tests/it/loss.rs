@@ -72,10 +72,9 @@ async fn the_largest_block_is_sent_and_a_larger_one_is_not() {
 /// Each block had pushed packets of the one before out of the queue, so that none arrived whole.
 #[tokio::test]
 async fn blocks_come_whole_from_a_sender_that_is_too_fast_for_the_network() {
-    let mut pair = Pair::new().await;
     // Packets are paced where a round trip takes its time.
     let far = Conditions::perfect().with_delay(Duration::from_millis(20));
-    pair.network.set_conditions(&far);
+    let mut pair = Pair::in_a_network(&far).await;
     let mut blocks = within(pair.link.blocks()).await.unwrap();
     let frame = Bytes::from(pattern(1, 9000));
     let sends = async {
