@@ -1,6 +1,7 @@
 //! Routers: those that reach others for us, and what we do as one (channel-types.md, "peer,
 //! connect").
 
+mod awaited;
 mod follow;
 mod reflexive;
 mod requests;
@@ -18,6 +19,7 @@ use crate::credentials::Credentials;
 use crate::driver::LinkDriver;
 use crate::shared::Shared;
 
+use self::awaited::Awaited;
 use self::follow::Followed;
 pub(crate) use self::requests::concerns;
 pub(crate) use self::share::LastAnswer;
@@ -33,6 +35,7 @@ pub(crate) struct Routing {
     uris: RouterUris,
     presentations: Presentations,
     followed: Followed,
+    awaited: Awaited,
 }
 
 impl Routing {
@@ -120,6 +123,7 @@ impl Shared {
         } else if self.link_by_name(&router).is_none() {
             return self.follow_to_router(driver, router);
         }
+        self.await_router(router);
         self.dialed(driver, &path, pipe, source);
     }
 
@@ -137,9 +141,28 @@ impl Shared {
         }
     }
 
+    /// Has the links that go by a router looked at once it comes up.
+    fn await_router(&self, router: Hashname) {
+        let link = self.link_by_name(&router);
+        if link.is_some_and(|link| link.status().borrow().state == LinkState::Up) {
+            return;
+        }
+        let has_link = |router: &Hashname| self.link_by_name(router).is_some();
+        self.routing.awaited.add(router, has_link);
+    }
+
     /// A link came up: where it is a router, whoever waits for it goes on at once.
     pub(crate) fn router_came_up(self: &Arc<Self>, driver: &Arc<LinkDriver>) {
         let router = driver.hashname();
+        if self.routing.awaited.arrived(&router) {
+            self.go_on_by(router);
+        }
+        if self.routing.defaults().contains(&router) {
+            self.tell_paths();
+        }
+    }
+
+    fn go_on_by(self: &Arc<Self>, router: Hashname) {
         let pipe = PipeId::router(router);
         for other in self.links() {
             if other.status().borrow().state == LinkState::Up {
@@ -151,9 +174,6 @@ impl Shared {
                     core.link.add_path(now, pipe, PathSource::Dialed);
                 });
             }
-        }
-        if self.routing.defaults().contains(&router) {
-            self.tell_paths();
         }
     }
 
