@@ -136,8 +136,13 @@ impl PathAgent {
     ) -> bool {
         match event {
             // Before the link is up: this is the packet that proves the session to the peer.
-            Event::Agreed | Event::Up => {
+            Event::Agreed => {
                 self.announce(now, link, whereabouts);
+                self.try_pipes(now, link);
+            }
+            Event::Up => {
+                self.asking.repeat_round();
+                self.repeat_checks(now, link);
                 self.try_pipes(now, link);
             }
             Event::Restarted => {
@@ -147,7 +152,13 @@ impl PathAgent {
             Event::Down(_) => self.reset(),
             // The link was up before it: no handshake proves it.
             Event::PipeAdded(_) if link.state() == LinkState::Up => self.try_pipes(now, link),
+            // A stranger's first pipe: our paths, told by it, check it as well.
+            Event::PipeCandidate(slot) if link.state() != LinkState::Up => {
+                self.asking.checked(*slot);
+                self.await_check(now, *slot);
+            }
             Event::PipeCandidate(slot) => self.check_anew(now, link, *slot),
+            Event::PacketsFull => self.try_pipes(now, link),
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);
                 self.try_pipes(now, link);
@@ -230,6 +241,8 @@ impl PathAgent {
         for id in self.answering.expire(now) {
             self.retire(now, link, id);
         }
+        self.asking.trim();
+        self.retired.shrink_to_fit();
     }
 
     fn handle_channel(

@@ -76,6 +76,7 @@ impl Answering {
         let over = self.channels.iter().take_while(|(_, until)| *until <= now);
         let over: Vec<_> = over.map(|(channel, _)| *channel).collect();
         self.channels.drain(..over.len());
+        self.channels.shrink_to_fit();
         over
     }
 

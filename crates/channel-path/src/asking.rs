@@ -31,6 +31,10 @@ pub(crate) struct Asking {
     checks: Vec<Check>,
     last_round: Option<Instant>,
     next_round: Option<Instant>,
+    /// The newest round was answered.
+    heard: bool,
+    /// The next round would only say again what the newest said, in case that was lost.
+    repeats: bool,
     seen_as: Vec<(PipeSlot, Path)>,
     next_ping: u64,
 }
@@ -88,6 +92,7 @@ impl Asking {
 
     /// Whether a round may start; if it is too early, one is due later.
     pub(crate) fn round_allowed(&mut self, now: Instant) -> bool {
+        self.repeats = false;
         match self.last_round.map(|last| last + ROUND_INTERVAL) {
             Some(next) if next > now => {
                 self.next_round = Some(next);
@@ -96,9 +101,35 @@ impl Asking {
             _ => {
                 self.last_round = Some(now);
                 self.next_round = None;
+                self.heard = false;
                 true
             }
         }
+    }
+
+    /// The peer can answer from now on. A round that may have come too early, and that is not answered
+    /// soon, is repeated.
+    pub(crate) fn repeat_round(&mut self) {
+        if !self.heard && self.next_round.is_none() {
+            self.next_round = self.last_round.map(|last| last + ROUND_INTERVAL);
+            self.repeats = true;
+        }
+    }
+
+    fn round_heard(&mut self) {
+        self.heard = true;
+        if core::mem::take(&mut self.repeats) {
+            self.next_round = None;
+        }
+    }
+
+    /// Whether a question leaves by this pipe in this very moment.
+    fn asks_by(&self, now: Instant, slot: PipeSlot) -> bool {
+        let asks = |question: &Question| question.sent == now && question.via == Some(slot);
+        let small = |question: &Question| !matches!(question.purpose, Purpose::Size(..));
+        self.questions
+            .iter()
+            .any(|question| asks(question) && small(question))
     }
 
     pub(crate) fn round_is_due(&self, now: Instant) -> bool {
@@ -116,6 +147,13 @@ impl Asking {
         questions.chain(checks).chain(self.next_round).min()
     }
 
+    /// Gives back what questions needed that are answered.
+    pub(crate) fn trim(&mut self) {
+        self.questions.shrink_to_fit();
+        self.checks.shrink_to_fit();
+        self.seen_as.shrink_to_fit();
+    }
+
     fn take(&mut self, id: ChannelId) -> Option<Question> {
         let at = self
             .questions
@@ -127,7 +165,7 @@ impl Asking {
 
 impl PathAgent {
     /// Asks, unless the link is down or too much is open already: whoever needs the answer asks
-    /// again.
+    /// again. Any question that leaves by a pipe at the same time checks the pipe as well.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -135,6 +173,11 @@ impl PathAgent {
         purpose: Purpose,
         paths: Vec<Path>,
     ) {
+        if let Purpose::Check(slot) = purpose
+            && self.asking.asks_by(now, slot)
+        {
+            return;
+        }
         let _ = self.try_ask(now, link, purpose, paths, ANSWER_WAIT);
     }
 
@@ -187,13 +230,18 @@ impl PathAgent {
 
     /// Wants a round trip through this pipe.
     pub(crate) fn check(&mut self, now: Instant, link: &mut Link, slot: PipeSlot) {
+        self.await_check(now, slot);
+        self.repeat_checks(now, link);
+    }
+
+    /// The same, once the link has said what else it has to say now: that may be a check already.
+    pub(crate) fn await_check(&mut self, now: Instant, slot: PipeSlot) {
         if !self.asking.checks.iter().any(|check| check.slot == slot) {
             self.asking.checks.push(Check {
                 slot,
                 left: MAX_CHECKS,
                 next: now,
             });
-            self.repeat_checks(now, link);
         }
     }
 
@@ -260,8 +308,10 @@ impl PathAgent {
                 self.size_proved(now, link, slot, size);
             }
         }
-        if let Purpose::Ping(ping) = purpose {
-            self.push_event(PathEvent::Pong { ping, pipe, rtt });
+        match purpose {
+            Purpose::Ping(ping) => self.push_event(PathEvent::Pong { ping, pipe, rtt }),
+            Purpose::Round => self.asking.round_heard(),
+            Purpose::Check(_) | Purpose::Size(..) => {}
         }
         if let Some(path) = answer.path.filter(Path::is_known) {
             self.note_seen_as(pipe, path);

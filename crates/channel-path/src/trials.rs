@@ -127,12 +127,14 @@ impl PathAgent {
         if link.size_to_confirm(slot).is_some_and(|now| now <= size) {
             self.trials.end(slot, Kind::Confirm);
         }
+        self.trials.end(slot, Kind::Raise);
         self.raise(now, link, slot);
         self.run_trials(now, link);
     }
 
     fn raise(&mut self, now: Instant, link: &Link, slot: PipeSlot) {
         match link.size_to_probe(slot) {
+            Some(_) if self.trials.is_under_way(slot, Kind::Raise) => {}
             Some((at, _)) => self.trials.start(slot, Kind::Raise, at.max(now)),
             None => self.trials.end(slot, Kind::Raise),
         }

@@ -67,6 +67,9 @@ pub enum Event {
     PipesDoubted,
     /// The path ceased to carry packets of the size that it did: they are smaller from now on.
     PipeShrank(PipeSlot),
+    /// Content fills packets: it is worth finding out whether pipes carry larger ones
+    /// ([`Link::size_to_probe`](crate::Link::size_to_probe)). Said once.
+    PacketsFull,
 }
 
 /// What a link tells its endpoint. Hand it to

@@ -21,6 +21,9 @@ use crate::watch::watch_network;
 /// How often it is looked whether the last packets are out. They take microseconds.
 const POSTING_CHECK: Duration = Duration::from_millis(1);
 
+/// How often it is looked whether what was written has left.
+const DELIVERY_CHECK: Duration = Duration::from_millis(10);
+
 /// How far a mesh is on its way out. Only ever grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -207,7 +210,8 @@ impl Shared {
             shared.links().iter().any(is_closing)
         };
         while closing(self) {
-            self.lifecycle.progress.notified().await;
+            // Nobody tells when the last packet of an unreliable channel leaves.
+            let _ = timeout(DELIVERY_CHECK, self.lifecycle.progress.notified()).await;
         }
     }
 

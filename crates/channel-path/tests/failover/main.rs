@@ -182,7 +182,7 @@ fn packets_become_as_large_as_the_path_carries() {
         (9000, 8952),
     ] {
         let mut scene = Scene::on_a_path(4, carries(path));
-        scene.endless();
+        scene.duplex();
         scene.world.run(SECOND * 3);
         assert_eq!(
             scene.packet_sizes(),
@@ -190,6 +190,14 @@ fn packets_become_as_large_as_the_path_carries() {
             "a path of {path} bytes"
         );
     }
+}
+
+#[test]
+fn only_who_fills_packets_asks_for_larger_ones() {
+    let mut scene = Scene::on_a_path(4, carries(1452));
+    scene.endless();
+    scene.world.run(SECOND * 3);
+    assert_eq!(scene.packet_sizes(), [1452, 1200]);
 }
 
 fn survives_a_shrinking_path(seed: u64) {

@@ -164,6 +164,16 @@ impl Channel {
         }
     }
 
+    /// Whether something that was written may still arrive by what we do: packets of unreliable channels
+    /// leave once.
+    pub(super) fn is_delivering(&self) -> bool {
+        match &self.flavor {
+            Flavor::Reliable(_) => true,
+            Flavor::Unreliable(unreliable) => unreliable.wants_open() || unreliable.wants_fresh(),
+            Flavor::Nothing => false,
+        }
+    }
+
     fn is_readable(&self) -> bool {
         match &self.flavor {
             Flavor::Reliable(reliable) => reliable.inbound.is_readable(),

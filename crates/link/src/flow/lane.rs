@@ -592,6 +592,10 @@ impl Lane {
         self.stall.on_proof(now);
     }
 
+    pub(super) const fn assume_rtt(&mut self, rtt: Duration) {
+        self.rtt.assume(rtt);
+    }
+
     /// Nothing that is under way will arrive.
     pub(super) fn on_given_up(&mut self) {
         self.ledger.release_all();
@@ -602,6 +606,12 @@ impl Lane {
     /// How long a full window waits for any answer.
     fn stuck_after(&self) -> Duration {
         (self.rtt.probe_timeout() + PEER_ACK_DELAY) * 2 * (1 << self.timeouts.min(5))
+    }
+
+    /// Gives back what the packets needed that were under way.
+    pub(super) fn trim(&mut self) {
+        self.pinned.shrink_to_fit();
+        self.ledger.release();
     }
 
     /// The pacer may have tokens again; a window that nothing empties is given up.

@@ -42,6 +42,11 @@ impl Ledger {
         self.in_flight
     }
 
+    /// Gives back what past packets needed.
+    pub(super) fn release(&mut self) {
+        self.records.shrink_to_fit();
+    }
+
     /// The number of the oldest packet under way, or of the next one.
     pub(super) const fn first(&self) -> u64 {
         self.first

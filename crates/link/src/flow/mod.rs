@@ -225,6 +225,13 @@ impl Flow {
         }
     }
 
+    /// A round trip by this pipe takes so long. Packets are spread by it as long as none was acknowledged.
+    pub fn assume_rtt(&mut self, slot: PipeSlot, rtt: Duration) {
+        if let Some(lane) = self.lanes.get_mut(slot) {
+            lane.assume_rtt(rtt);
+        }
+    }
+
     /// Whether the pipe that sends became suspect of carrying nothing any more: several timeouts
     /// passed without an answer, or on a reliable pipe a long time. Says so once, until something
     /// arrives or [`pipe_proved`](Self::pipe_proved).
@@ -301,6 +308,13 @@ impl Flow {
     #[must_use]
     pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
         Some(self.table.get(self.table.find(id)?)?.stats())
+    }
+
+    /// Whether something of ours may still be on its way on this channel: to be sent, or to be sent again.
+    #[must_use]
+    pub fn is_delivering(&self, id: ChannelId) -> bool {
+        let channel = self.table.find(id).and_then(|key| self.table.get(key));
+        channel.is_some_and(Channel::is_delivering)
     }
 }
 

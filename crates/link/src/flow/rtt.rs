@@ -29,6 +29,8 @@ pub struct RttEstimate {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rtt {
     estimate: Option<RttEstimate>,
+    /// What is taken for the round trip before there is a sample.
+    assumed: Duration,
     /// Asked for with every packet, so it is kept.
     probe_timeout: Duration,
 }
@@ -38,12 +40,19 @@ impl Rtt {
     pub(super) fn new(initial: Option<Duration>) -> Self {
         let mut rtt = Self {
             estimate: None,
+            assumed: UNKNOWN,
             probe_timeout: UNKNOWN.saturating_mul(3),
         };
         if let Some(initial) = initial {
             rtt.sample(initial);
         }
         rtt
+    }
+
+    /// Something else than a packet of the flow took this long, there and back. It decides how packets are
+    /// spread until there is a sample, and not when one of them is lost: the path may be another by then.
+    pub(super) const fn assume(&mut self, rtt: Duration) {
+        self.assumed = rtt;
     }
 
     pub(super) const fn estimate(&self) -> Option<RttEstimate> {
@@ -70,7 +79,8 @@ impl Rtt {
     }
 
     pub(super) fn smoothed(&self) -> Duration {
-        self.estimate.map_or(UNKNOWN, |estimate| estimate.smoothed)
+        self.estimate
+            .map_or(self.assumed, |estimate| estimate.smoothed)
     }
 
     /// The larger of the newest and the smoothed one: what loss detection goes by.
@@ -92,6 +102,18 @@ mod tests {
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn what_is_assumed_spreads_packets_and_judges_none() {
+        let mut rtt = Rtt::new(None);
+        let (probe, recent) = (rtt.probe_timeout(), rtt.recent());
+        rtt.assume(ms(2));
+        assert_eq!(rtt.smoothed(), ms(2));
+        assert_eq!((rtt.probe_timeout(), rtt.recent()), (probe, recent));
+        rtt.sample(ms(40));
+        rtt.assume(ms(2));
+        assert_eq!(rtt.smoothed(), ms(40));
     }
 
     #[test]

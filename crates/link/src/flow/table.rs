@@ -65,6 +65,10 @@ impl Table {
         key
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     pub(super) fn remove(&mut self, key: Key) -> Option<Box<Channel>> {
         let channel = self.slots.get_mut(key.index())?.take()?;
         self.index.remove(&channel.id);

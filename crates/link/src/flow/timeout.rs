@@ -2,7 +2,14 @@
 
 use telehash_e3x::Instant;
 
-use super::{Flow, channel::Verdict, lane::Lane, table::Key};
+use super::{
+    Flow,
+    channel::Verdict,
+    lane::Lane,
+    ready::Ready,
+    table::{Key, Table},
+    timers::Timers,
+};
 
 impl Flow {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; ask again after any call.
@@ -20,6 +27,21 @@ impl Flow {
         while let Some(key) = self.timers.expire(now) {
             self.on_deadline(now, key);
         }
+    }
+
+    /// Gives back what channels and bursts of news needed, if there are no channels: most links are idle
+    /// most of the time. Says whether that is so.
+    pub(crate) fn trim(&mut self) -> bool {
+        if !self.table.is_empty() {
+            return false;
+        }
+        self.table = Table::default();
+        self.ready = Ready::default();
+        self.timers = Timers::default();
+        self.events.shrink_to_fit();
+        self.refusals.shrink_to_fit();
+        self.lanes.iter_mut().for_each(Lane::trim);
+        true
     }
 
     fn on_deadline(&mut self, now: Instant, key: Key) {

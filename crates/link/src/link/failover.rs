@@ -25,17 +25,20 @@ impl Link {
         pipe.standing.prove(now);
         if self.pipes.active() == Some(slot) {
             self.flow.pipe_proved(now, slot);
+            self.flow.assume_rtt(slot, rtt);
         }
         self.mark_validated(now, slot);
     }
 
     /// The packet size to be probed next on this pipe, and when at the earliest; `None` if there is
-    /// nothing to find out, or the peer is of a kind that does not expect probes.
+    /// nothing to find out, if no packet was full yet ([`Event::PacketsFull`]), or if the peer is of a
+    /// kind that does not expect probes.
     #[must_use]
     pub fn size_to_probe(&self, slot: PipeSlot) -> Option<(Instant, usize)> {
         let pipe = self.pipes.get(slot)?;
         let (at, size) = pipe.size.next()?;
-        let worth = pipe.validated()
+        let worth = self.fills_packets
+            && pipe.validated()
             && self.peer_probes()
             && size <= pipe.capabilities.max_packet
             && (size <= STREAM_PACKET || self.may_fragment());
@@ -137,6 +140,9 @@ impl Link {
         if active != Some(best) {
             self.stats.moves += u64::from(self.pipes.activate(best));
             self.flow.pipe_selected(now, best);
+            if let Some(rtt) = self.pipes.get(best).and_then(super::pipes::Pipe::rtt) {
+                self.flow.assume_rtt(best, rtt);
+            }
             let fled = active.and_then(|old| Some((old, self.pipes.get_mut(old)?)));
             if let Some((old, pipe)) = fled.filter(|(_, pipe)| pipe.standing.is_doubted()) {
                 pipe.standing.fall(now);

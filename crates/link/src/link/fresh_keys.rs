@@ -251,6 +251,7 @@ impl Sessions {
         offer: Agreeable,
         answer: Option<beside::Sealed>,
     ) {
+        self.sides.reserve_exact(1);
         self.sides.push(Side {
             token: heard.token(),
             head_only: heard.head_only_token(),

@@ -87,6 +87,8 @@ pub struct Link {
     peer_is_ours: bool,
     /// Channel packets of the present session are cloaked only at their head.
     head_only: bool,
+    /// A packet was as large as its pipe carries: larger ones would help.
+    fills_packets: bool,
     stats: LinkStats,
 }
 
@@ -173,6 +175,7 @@ impl Link {
             agreeable: Agreeable::default(),
             peer_is_ours: false,
             head_only: false,
+            fills_packets: false,
             stats: LinkStats::default(),
         }
     }
@@ -275,6 +278,11 @@ impl Link {
         }
         self.rounds.handle_timeout(now, unix);
         self.follow_rounds(now);
+        if self.flow.trim() {
+            self.events.shrink_to_fit();
+            self.to_endpoint.shrink_to_fit();
+            self.control.shrink_to_fit();
+        }
     }
 
     /// Adds a place where the peer may be. One that is [dialed](PathSource::Dialed) says that the
@@ -475,7 +483,12 @@ impl Link {
         }
         let vital = matches!(
             event,
-            Event::Agreed | Event::Up | Event::Down(_) | Event::Restarted | Event::RememberAt(_)
+            Event::Agreed
+                | Event::Up
+                | Event::Down(_)
+                | Event::Restarted
+                | Event::RememberAt(_)
+                | Event::PacketsFull
         );
         if vital || self.events.len() < MAX_LINK_EVENTS {
             self.events.push_back(event);

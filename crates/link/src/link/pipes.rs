@@ -107,6 +107,8 @@ impl Pipes {
             return Some((slot(free), None));
         }
         if self.slots.len() < MAX_PIPES {
+            // Most links have one.
+            self.slots.reserve_exact(1);
             self.slots.push(Some(pipe));
             return Some((slot(self.slots.len() - 1), None));
         }
@@ -236,6 +238,11 @@ impl Pipe {
     /// Marks the pipe validated; true if it was not before.
     pub(crate) fn validate(&mut self) -> bool {
         !core::mem::replace(&mut self.validated, true)
+    }
+
+    /// How long a round trip takes, if one was seen.
+    pub(crate) const fn rtt(&self) -> Option<Duration> {
+        self.rtt
     }
 
     pub(crate) fn set_rtt(&mut self, rtt: Duration) {

@@ -123,6 +123,7 @@ impl Sessions {
             None
         };
         let evicted = evicted.map(|at| self.sides.remove(at).token);
+        self.sides.reserve_exact(1);
         self.sides.push(Side {
             token,
             head_only: ephemeral.head_only_token(),

@@ -56,4 +56,10 @@ impl Link {
     pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
         self.flow.channel_stats(id)
     }
+
+    /// Whether something of ours may still be on its way on this channel: to be sent, or to be sent again.
+    #[must_use]
+    pub fn is_delivering(&self, id: ChannelId) -> bool {
+        self.flow.is_delivering(id)
+    }
 }

@@ -7,7 +7,7 @@ use telehash_e3x::{Instant, Overhead};
 use telehash_lob::cloak;
 
 use super::Link;
-use crate::{PipeId, PipeSlot, config::MAX_CONTROL_QUEUE};
+use crate::{Event, PipeId, PipeSlot, config::MAX_CONTROL_QUEUE};
 
 /// Bytes of packets in one run: as many as a system call takes, and the caches of a processor keep.
 const RUN_BYTES: usize = 65_507;
@@ -144,7 +144,8 @@ impl Link {
             max_segments.min(1)
         };
         let (gap, carries, routed) = (pipe.gap(), pipe.datagram(), pipe.is_routed());
-        let datagram = self.packet_size(slot).min(pipe.allowance());
+        let full = self.packet_size(slot);
+        let datagram = full.min(pipe.allowance());
         // A router that cloaks for us, or takes the cloak off, does so in full.
         let session = self.sessions.active_token()?;
         self.sessions.address(session, self.head_only && !routed);
@@ -175,6 +176,9 @@ impl Link {
             }
         }
         let segment = segment?;
+        if segment >= full {
+            self.note_full_packets();
+        }
         self.sent(
             now,
             slot,
@@ -182,6 +186,12 @@ impl Link {
             (buf.len() > segment).then_some(segment),
             fragment,
         )
+    }
+
+    fn note_full_packets(&mut self) {
+        if !core::mem::replace(&mut self.fills_packets, true) {
+            self.push_event(Event::PacketsFull);
+        }
     }
 
     /// Appends one sealed packet, and says whether it is a probe; nothing if nothing may go now.

@@ -112,10 +112,6 @@ impl Lingering {
         self.channels.retain(|linger| linger.id != id);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.channels.is_empty()
-    }
-
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.channels.first().map(|linger| linger.until)
     }
@@ -340,7 +336,12 @@ impl Core {
 
     /// Whether something that was written and ended may still be on its way.
     pub(crate) fn is_closing(&self) -> bool {
-        !self.lingering.is_empty() || self.channels.values().any(ChannelSlot::is_closing)
+        let closing = self.channels.iter().filter(|(_, slot)| slot.is_closing());
+        let lingering = self.lingering.channels.iter().map(|linger| linger.id);
+        closing
+            .map(|(id, _)| *id)
+            .chain(lingering)
+            .any(|id| self.link.is_delivering(id))
     }
 
     /// Fails every channel, which tells the peer, before the link closes.

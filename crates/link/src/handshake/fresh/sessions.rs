@@ -191,6 +191,7 @@ impl FreshRounds {
             expires: now + UNCONFIRMED_LIFE,
         };
         self.actions.push_back(session.ping());
+        self.unconfirmed.reserve_exact(1);
         self.unconfirmed.push(session);
     }
 
