@@ -1,5 +1,5 @@
-//! What the micro-benchmarks measure with: packets of typical sizes, two ends that send each other
-//! messages, and a pair of sessions.
+//! What the micro-benchmarks and instruction counts measure with: packets of typical sizes, two ends that
+//! send each other messages, a pair of sessions, of flows and of links.
 //!
 //! ```
 //! use telehash_benches::Pair;
@@ -10,6 +10,9 @@
 //! let plaintext = pair.open(&mut packet);
 //! assert_eq!(plaintext.len(), 64);
 //! ```
+
+mod flows;
+mod links;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ use telehash_e3x::{
 };
 use telehash_hashname::Csid;
 use telehash_lob::ChannelHeader;
+
+pub use self::flows::Flows;
+pub use self::links::Links;
 
 /// Bytes of the packets: a small one, one that fits every path, and one that fits most.
 pub const SIZES: [usize; 3] = [64, 1200, 1400];

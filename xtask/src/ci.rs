@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::report::Report;
 use crate::shell::{cargo, run as sh};
 use crate::{
-    arrows, browser, deny, endtoend, files, fuzz, interop, outside, portable, roads, shell, tui,
-    vectors,
+    arrows, browser, counts, deny, endtoend, files, fuzz, interop, outside, portable, roads, shell,
+    tui, vectors,
 };
 
 /// Seconds that each fuzz target gets here.
@@ -27,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
     report.step("outside", outside::run);
     report.step("fuzz", || fuzz::run(&[], FUZZ_SECONDS));
     report.step("vectors", vectors::check);
+    report.step("instruction counts", counts::check);
     report.step("interop", || interop::run(&[]));
     report.step("end to end", || endtoend::run(endtoend::SHORT_FILE));
     report.step("files", || files::run(&files::SHORT));

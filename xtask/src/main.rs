@@ -7,6 +7,7 @@ mod arrows;
 mod bench;
 mod browser;
 mod ci;
+mod counts;
 mod deny;
 mod endtoend;
 mod files;
@@ -94,8 +95,15 @@ enum Command {
         #[command(flatten)]
         size: files::Size,
     },
-    /// Micro-benchmarks of codec and crypto, as one table
-    Bench,
+    /// Micro-benchmarks of codec and crypto, as one table; or the instruction counts of the hot functions
+    Bench {
+        /// Count instructions, and fail if a count is over 2 % above that in benches/counts.json
+        #[arg(long)]
+        check: bool,
+        /// Count instructions, and write them to benches/counts.json
+        #[arg(long, conflicts_with = "check")]
+        record: bool,
+    },
     /// Requests/s through the mesh beside two nginx hops with TLS between them; a minute on a quiet machine
     Hops,
     /// Whether secrets show in the time that the cipher sets take (dudect), optimised; a minute
@@ -152,7 +160,9 @@ fn main() -> Result<()> {
         Command::Nat { scenarios, .. } => roads::NAT.run(&scenarios),
         Command::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Command::Files { size } => files::run(&size),
-        Command::Bench => bench::run(),
+        Command::Bench { check: true, .. } => counts::check(),
+        Command::Bench { record: true, .. } => counts::record(),
+        Command::Bench { .. } => bench::run(),
         Command::Hops => {
             println!("{}", hops::run()?);
             Ok(())

@@ -194,10 +194,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mesh uri show 'link://192.0.2.1:42424/?cs3a=…'\n  mesh uri new\n  mesh uri list"
     )]
     Uri(UriCommand),
-    /// Measure throughput, round trips and link set-ups, with TARGET or with itself
-    #[command(
-        after_help = "Examples:\n  mesh bench\n  mesh bench --transport tcp --cs 3a\n  mesh bench @link.json --bytes 256M"
-    )]
+    /// Measure throughput, round trips, link set-ups and memory, with TARGET or with itself
+    #[command(after_help = "Examples:\n  \
+        mesh bench\n  \
+        mesh bench --transport tcp --cs 3a --seconds 5\n  \
+        mesh bench --json > figures\n  \
+        mesh bench @link.json --bytes 64M  # with a `mesh up --echo` elsewhere")]
     Bench(Bench),
     /// Print shell completions
     #[command(
@@ -609,26 +611,28 @@ pub(crate) enum UriCommand {
 pub(crate) struct Bench {
     /// A running `mesh up --echo`; itself without one
     pub(crate) target: Option<String>,
-    /// Bytes to stream (1M = 1048576)
-    #[arg(long, default_value = "256M", value_parser = parse_size)]
-    pub(crate) bytes: u64,
-    /// Cipher set of the endpoints that it makes; all if none is named
+    /// Seconds to measure for, in all
+    #[arg(long, value_name = "N", default_value = "15", value_parser = parse_seconds)]
+    pub(crate) seconds: Duration,
+    /// Bytes after which a stream ends, if that is sooner (1M = 1048576); 256M with a target
+    #[arg(long, value_parser = parse_size)]
+    pub(crate) bytes: Option<u64>,
+    /// Cipher set of the endpoints that it makes; 42 and then 3a if none is named
     #[arg(long, value_parser = parse_csid, conflicts_with = "target")]
     #[serde(skip)]
     pub(crate) cs: Option<Csid>,
-    /// Transport between the endpoints that it makes
-    #[arg(long, value_enum, default_value_t, conflicts_with = "target")]
+    /// Transport between the endpoints that it makes; one after the other if none is named
+    #[arg(long, value_enum, conflicts_with = "target")]
     #[serde(skip)]
-    pub(crate) transport: Transport,
+    pub(crate) transport: Option<Transport>,
     /// Seconds to wait for the link
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub(crate) wait: Duration,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Transport {
     /// Datagrams
-    #[default]
     Udp,
     /// A byte stream
     Tcp,
@@ -636,6 +640,20 @@ pub(crate) enum Transport {
     Tls,
     /// QUIC
     Quic,
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 4] = [Self::Udp, Self::Tcp, Self::Tls, Self::Quic];
+
+    /// As it is typed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Quic => "quic",
+        }
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! What commands report: JSON lines for programs, sentences for people.
 
+mod bench;
 mod chat;
 mod invites;
 mod letters;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::bench::BenchRow;
 pub(crate) use self::chat::{ChatRecord, MessageRecord, ParticipantRecord, Presence};
 pub(crate) use self::invites::InviteRecord;
 pub(crate) use self::letters::LetterRecord;
@@ -161,6 +163,10 @@ pub(crate) enum Record {
     },
     /// How far a measurement is. Shown on a terminal only.
     Progress { done: u64, total: u64 },
+    /// How far measurements are, in time. Shown on a terminal only.
+    Measuring { what: String, ms: u64, of_ms: u64 },
+    /// What was measured of one transport in one cipher set.
+    BenchRow(BenchRow),
     /// A measurement.
     Bench {
         what: String,

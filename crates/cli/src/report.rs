@@ -17,6 +17,12 @@ const RECORD_CAPACITY: usize = 64;
 /// How long a client of the control socket may leave records unread; then it is cut off.
 const SLOW_CLIENT: Duration = Duration::from_secs(10);
 
+/// Progress in bytes.
+const BYTES: &str = "{bar:40} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4} left";
+
+/// Progress in time.
+const TIME: &str = "{bar:40} {msg}";
+
 /// Takes the records of a command as they come.
 #[derive(Debug)]
 pub(crate) enum Report {
@@ -146,11 +152,19 @@ impl Printer {
 
     /// Prints one.
     pub(crate) fn print(&mut self, record: &Record) -> io::Result<()> {
-        if let Record::Progress { done, total } = record {
-            self.draw(*done, *total);
-            return Ok(());
+        match record {
+            Record::Progress { done, total } => {
+                self.draw(*done, *total, BYTES);
+                return Ok(());
+            }
+            Record::Measuring { what, ms, of_ms } => {
+                if let Some(bar) = self.draw(*ms.min(of_ms), *of_ms, TIME) {
+                    bar.set_message(what.clone());
+                }
+                return Ok(());
+            }
+            _ => self.clear(),
         }
-        self.clear();
         match self.stderr {
             true => self.write(&mut io::stderr().lock(), record),
             false => self.write(&mut io::stdout().lock(), record),
@@ -167,12 +181,14 @@ impl Printer {
         out.flush()
     }
 
-    fn draw(&mut self, done: u64, total: u64) {
+    /// Shows how far it is, if there is anybody to see it.
+    fn draw(&mut self, done: u64, total: u64, style: &str) -> Option<&ProgressBar> {
         if self.json || !io::stderr().is_terminal() {
-            return;
+            return None;
         }
-        let bar = self.progress.get_or_insert_with(|| bar(total));
+        let bar = self.progress.get_or_insert_with(|| bar(total, style));
         bar.set_position(done);
+        Some(bar)
     }
 
     fn clear(&mut self) {
@@ -182,8 +198,7 @@ impl Printer {
     }
 }
 
-fn bar(total: u64) -> ProgressBar {
-    let style = "{bar:40} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4} left";
+fn bar(total: u64, style: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)

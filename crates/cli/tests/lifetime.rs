@@ -79,18 +79,3 @@ fn the_demo_shows_every_step_and_its_figures() {
     assert_eq!(demo[9]["answers"], 0);
     assert_eq!(demo[10]["kept_by_router"], demo[10]["letters"]);
 }
-
-#[test]
-fn the_bench_measures_itself() {
-    let figures = World::new()
-        .run(["bench", "--bytes", "1M", "--json"])
-        .ok()
-        .json();
-    assert_eq!(figures.len(), 4, "{figures:?}");
-    assert!(
-        figures
-            .iter()
-            .all(|figure| figure["value"].as_f64().unwrap() > 0.0),
-        "{figures:?}"
-    );
-}

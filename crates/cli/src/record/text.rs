@@ -183,6 +183,8 @@ impl fmt::Display for Record {
                 write!(f, "denied {peer} to {what}; to allow it: {command}")
             }
             Self::Progress { done, total } => write!(f, "{done} of {total}"),
+            Self::Measuring { what, .. } => f.write_str(what),
+            Self::BenchRow(row) => row.fmt(f),
             Self::Bench { what, value, unit } => write!(f, "{what:<36} {value:>12.2} {unit}"),
             Self::Step { step, ok, figures } => {
                 write!(f, "{} {step:<16}", if *ok { "ok    " } else { "FAILED" })?;

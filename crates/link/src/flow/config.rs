@@ -164,7 +164,9 @@ impl fmt::Display for ControllerKind {
 }
 
 impl ControllerKind {
-    pub(super) fn build(self) -> Box<dyn Controller> {
+    /// A new one, for one pipe.
+    #[must_use]
+    pub fn build(self) -> Box<dyn Controller> {
         match self {
             Self::Cubic => Box::new(Cubic::new()),
             Self::Bbr => Box::new(Bbr::new()),
