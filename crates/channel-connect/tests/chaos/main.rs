@@ -1,0 +1,81 @@
+//! Everything that can happen to endpoints, happening at random: in virtual time, from seeds.
+//!
+//! A plan is a list of operations that follows from a seed: a few endpoints, perhaps with a router
+//! among them, link, talk, end and fail channels, restart, move, are paused and have their clocks
+//! set, while packets get lost, doubled, changed and late, and a stranger knocks. Whatever happens,
+//! what is delivered is a prefix of what was sent, nothing follows an end, the stranger gets no
+//! answer, no table outgrows its limit, and no key and no nonce is used twice. Left alone, links come
+//! up again, everything arrives, and closed links are silent.
+//!
+//! A seed that fails is tried again with ever fewer operations, and prints what it takes to fail.
+
+mod channels;
+mod keys;
+mod ledger;
+mod node;
+mod operate;
+mod plan;
+mod rest;
+mod shrink;
+mod world;
+
+use std::{env, hash::Hasher};
+
+use plan::Plan;
+use shrink::check;
+use world::World;
+
+/// Seeds that are tried each time.
+const SEEDS: u64 = 300;
+
+/// Seeds that are tried when there is time.
+const MANY_SEEDS: u64 = 10_000;
+
+#[test]
+fn whatever_happens_the_promises_hold() {
+    (0..SEEDS).for_each(|seed| check(&Plan::of(seed)));
+}
+
+#[test]
+#[ignore = "long: ten thousand seeds, minutes"]
+fn whatever_happens_ten_thousand_times_the_promises_hold() {
+    (SEEDS..MANY_SEEDS).for_each(|seed| check(&Plan::of(seed)));
+}
+
+/// Runs `CHAOS_SEED`, or else the first one; only the operations of `CHAOS_KEEP`, if that is there.
+#[test]
+fn the_seed_that_is_asked_for() {
+    let number = |text: &str| text.parse::<u64>().expect("CHAOS_SEED and CHAOS_KEEP are numbers");
+    let seed = env::var("CHAOS_SEED").map_or(0, |seed| number(&seed));
+    let plan = Plan::of(seed);
+    check(&match env::var("CHAOS_KEEP") {
+        Ok(kept) => {
+            let kept: Vec<_> = kept.split(',').map(|at| number(at) as usize).collect();
+            plan.keeping(&kept)
+        }
+        Err(_) => plan,
+    });
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_byte() {
+    for seed in 0..5 {
+        let [one, other] = [(); 2].map(|()| World::run(&Plan::of(seed)).trace.finish());
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_good_deal_happens() {
+    let worlds = (0..20).map(|seed| World::run(&Plan::of(seed)));
+    let mut totals = (0, 0, 0);
+    for world in worlds {
+        let (channels, read) = world.ledger.totals();
+        totals = (totals.0 + channels, totals.1 + read, totals.2 + world.sent);
+    }
+    let (channels, read, sent) = totals;
+    assert!(
+        channels > 100 && read > 500_000 && sent > 20_000,
+        "{channels} channels, {read} bytes, {sent} datagrams"
+    );
+}
