@@ -184,14 +184,16 @@ impl Exchange for Watched<Box<dyn Exchange>> {
 #[derive(Debug)]
 struct WatchedSession {
     inner: Box<dyn Session>,
-    sealed: HashSet<Vec<u8>>,
-    opened: HashSet<Vec<u8>>,
+    sealed: HashSet<u128>,
+    opened: HashSet<u128>,
 }
 
 impl WatchedSession {
-    fn nonce(&self, packet: &[u8]) -> Vec<u8> {
+    /// The counter in a nonce, and what of its beginning there is room for.
+    fn nonce(&self, packet: &[u8]) -> u128 {
         let nonce = packet.get(NONCE_AT..NONCE_AT + nonce_len(self.csid()));
-        nonce.unwrap_or_default().to_vec()
+        let bytes = nonce.unwrap_or_default().iter();
+        bytes.fold(0, |all, byte| all << 8 | u128::from(*byte))
     }
 }
 

@@ -22,6 +22,7 @@ impl World {
             Operation::Link { from, to, routed } => self.link(from, to, routed),
             Operation::Close { from, to } => {
                 self.with_link(from, to, |now, held, _| held.link.close(now));
+                self.remove(from, to);
             }
             Operation::Remove { from, to } => self.remove(from, to),
             Operation::Open { from, to, reliable } => self.open(from, to, reliable),

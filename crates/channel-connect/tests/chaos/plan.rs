@@ -54,6 +54,7 @@ pub(crate) enum Weather {
 pub(crate) enum Operation {
     Pass { millis: u32 },
     Link { from: Id, to: Id, routed: bool },
+    /// The link is closed, as applications do it.
     Close { from: Id, to: Id },
     /// The link is dropped as a whole, as its endpoint drops one that it has no room for.
     Remove { from: Id, to: Id },

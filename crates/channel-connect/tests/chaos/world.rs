@@ -189,20 +189,18 @@ impl World {
         self.now = end;
     }
 
-    /// When something happens next.
+    /// When something happens next. Timers of who is paused wait.
     pub(crate) fn next_wake_up(&self) -> Option<Instant> {
-        let timer = self.timers.iter().map(|(at, id, _)| {
-            let paused = self.nodes[*id].paused_until;
-            paused.map_or(*at, |until| until.max(*at))
-        });
         let woken = self.nodes.iter().filter_map(|node| node.paused_until);
-        let first = if self.nodes.iter().any(|node| node.paused_until.is_some()) {
-            timer.min()
-        } else {
-            self.timers.first().map(|(at, ..)| *at)
-        };
-        let delivery = self.network.next_delivery();
-        woken.chain(first).chain(delivery).min()
+        let runs = |id: Id| self.nodes[id].paused_until.is_none();
+        let timer = self.timers.iter().find(|(_, id, _)| runs(*id));
+        let timer = timer.map(|(at, ..)| *at);
+        woken.chain(timer).chain(self.network.next_delivery()).min()
+    }
+
+    /// Timers that are set.
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     fn step(&mut self) {
