@@ -54,7 +54,8 @@ pub enum Event {
     Channel(ChannelEvent),
     /// A pipe joined the table; handshakes go there.
     PipeAdded(PipeSlot),
-    /// The peer authenticated from a new place: a path check decides whether the link moves there.
+    /// The peer authenticated from a new place, or the application dialled one that was known but not
+    /// proven: a path check decides whether the link moves there.
     PipeCandidate(PipeSlot),
     /// The pipe is validated: traffic may go there.
     PipeValidated(PipeSlot),

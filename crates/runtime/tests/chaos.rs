@@ -28,6 +28,9 @@ const OPERATIONS: usize = 80;
 /// Longer than anything may take.
 const PATIENCE: Duration = Duration::from_secs(400);
 
+/// How long somebody waits who will give up.
+const ATTENTION: Duration = Duration::from_secs(2);
+
 /// An echoed channel: what was sent, and what came back. A half that was dropped is gone.
 struct Talk {
     sender: Option<ChannelSender>,
@@ -44,6 +47,7 @@ struct World {
     client: Mesh,
     link: Link,
     talks: Vec<Talk>,
+    start: tokio::time::Instant,
 }
 
 #[test]
@@ -92,6 +96,7 @@ impl World {
             client,
             link,
             talks: Vec::new(),
+            start: tokio::time::Instant::now(),
         }
     }
 
@@ -102,7 +107,9 @@ impl World {
     async fn operate(&mut self) {
         let polls = 1 + self.below(4);
         let nth = self.below(self.talks.len().max(1));
-        match self.below(24) {
+        let operation = self.below(24);
+        println!("{:?}: {operation} {nth} {polls}", self.start.elapsed());
+        match operation {
             0..=3 => self.open(polls).await,
             4..=9 => self.send(nth, polls).await,
             10..=14 => self.receive(nth, polls).await,
@@ -246,8 +253,13 @@ impl Talk {
     }
 }
 
-/// Polls a future so often, and drops it unless it is ready by then.
+/// Polls a future so often, as long as it lasts, and drops it unless it is ready by then.
 async fn given_up<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let output = tokio::time::timeout(ATTENTION, polled(polls, future)).await;
+    output.ok().flatten()
+}
+
+async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
         let mut polled = false;

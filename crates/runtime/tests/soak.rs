@@ -134,7 +134,7 @@ fn settle(runtime: &Runtime, is_gone: impl Fn(&Runtime) -> bool) {
             runtime.metrics().num_alive_tasks(),
             sockets()
         );
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
     }
 }
 

@@ -15,6 +15,7 @@ mod ledger;
 mod node;
 mod operate;
 mod plan;
+mod regressions;
 mod rest;
 mod shrink;
 mod soak;
@@ -22,8 +23,8 @@ mod world;
 
 use std::{env, hash::Hasher};
 
-use plan::{Operation, Plan, Sets, Shape};
-use shrink::check;
+use plan::Plan;
+use shrink::{check, check_all};
 use world::World;
 
 /// Seeds that are tried each time.
@@ -34,13 +35,13 @@ const MANY_SEEDS: u64 = 10_000;
 
 #[test]
 fn whatever_happens_the_promises_hold() {
-    (0..SEEDS).for_each(|seed| check(&Plan::of(seed)));
+    check_all(0..SEEDS);
 }
 
 #[test]
 #[ignore = "long: ten thousand seeds, minutes"]
 fn whatever_happens_ten_thousand_times_the_promises_hold() {
-    (SEEDS..MANY_SEEDS).for_each(|seed| check(&Plan::of(seed)));
+    check_all(SEEDS..MANY_SEEDS);
 }
 
 /// Runs `CHAOS_SEED`, or else the first one; only the operations of `CHAOS_KEEP`, if that is there.
@@ -55,38 +56,6 @@ fn the_seed_that_is_asked_for() {
             plan.keeping(&kept)
         }
         Err(_) => plan,
-    });
-}
-
-/// Once the checks of a new address had failed three times, it was never tried again: what was sent to
-/// the peer went to where it had been. Here there is no room for checks at first.
-#[test]
-fn a_peer_that_moved_is_found_although_the_first_checks_of_its_new_place_failed() {
-    let shape = Shape {
-        nodes: 3,
-        router: false,
-        sets: Sets::Cs42,
-        small: true,
-        cloak: true,
-        head_only: false,
-        tells: true,
-    };
-    let operations = vec![
-        Operation::Link {
-            from: 2,
-            to: 0,
-            routed: false,
-        },
-        Operation::Pass { millis: 2_000 },
-        Operation::Move {
-            node: 2,
-            told: false,
-        },
-    ];
-    check(&Plan {
-        seed: 0,
-        shape,
-        operations,
     });
 }
 

@@ -180,7 +180,10 @@ impl World {
         let (from, to, bytes) = self.captured[nth % self.captured.len()].clone();
         // What the stranger sent is the stranger's.
         if moved && from != self.nodes[self.stranger()].address {
-            self.elsewhere.0 += bytes.len() as u64;
+            let node = self.nodes.iter().find(|node| node.address == to);
+            if let Some(node) = node {
+                self.elsewhere.entry(node.id).or_default().0 += bytes.len();
+            }
             self.network.send(self.now, elsewhere(), to, bytes);
         } else {
             self.network.send(self.now, from, to, bytes);

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -14,6 +15,18 @@ const MAX_RUNS: usize = 400;
 pub(crate) fn fails(plan: &Plan) -> Option<String> {
     let run = AssertUnwindSafe(|| World::run(plan));
     catch_unwind(run).err().map(|payload| message(&*payload))
+}
+
+/// Runs many seeds. Panics, with the smallest plan that still fails, for the first that does, and names
+/// the others.
+pub(crate) fn check_all(seeds: Range<u64>) {
+    let failing = seeds.filter_map(|seed| Some((seed, fails(&Plan::of(seed))?)));
+    let failing: Vec<_> = failing.collect();
+    let Some((first, _)) = failing.first() else {
+        return;
+    };
+    println!("{} seeds fail: {failing:#?}", failing.len());
+    check(&Plan::of(*first));
 }
 
 /// Panics, with the smallest plan that still fails, if this one does.

@@ -288,12 +288,23 @@ impl Link {
         };
         // What the peer offers does not make us want the link.
         if source == PathSource::Dialed {
+            self.dial(slot);
             let unix = self.clock.unix(now);
             self.rounds.start(now, unix);
             self.follow_rounds(now);
             self.send_again(now);
         }
         Some(slot)
+    }
+
+    /// A pipe that was known before is one that the application names from now on.
+    fn dial(&mut self, slot: PipeSlot) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        if pipe.dial() && !pipe.validated() && self.state == LinkState::Up {
+            self.push_event(Event::PipeCandidate(slot));
+        }
     }
 
     /// The transport lost this pipe; what was under way on it goes by the next one.
