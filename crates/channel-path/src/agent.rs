@@ -147,7 +147,10 @@ impl PathAgent {
             Event::Down(_) => self.reset(),
             // The link was up before it: no handshake proves it.
             Event::PipeAdded(_) if link.state() == LinkState::Up => self.try_pipes(now, link),
-            Event::PipeCandidate(slot) => self.check_anew(now, link, *slot),
+            Event::PipeCandidate(slot) => {
+                self.check_anew(now, link, *slot);
+                self.try_pipes(now, link);
+            }
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);
                 self.try_pipes(now, link);

@@ -207,6 +207,10 @@ impl World {
         self.network.set_conditions(&Conditions::perfect());
         for talk in &mut self.talks {
             talk.end();
+            if !talk.ended {
+                // Nobody is left who could end it: the peer waits until all of it is dropped.
+                talk.receiver = None;
+            }
             let ends = async { while talk.next().await.is_some() {} };
             tokio::time::timeout(PATIENCE, ends)
                 .await

@@ -106,10 +106,12 @@ impl World {
                 held.link.fail(now, id, "chaos");
                 held.ends.remove(&id);
             }
-            _ => {
+            // Whoever has nothing to say would wait for ever on a reliable one.
+            _ if held.ends.get(&id).is_some_and(|end| !end.reliable) => {
                 held.link.forget(id);
                 held.ends.remove(&id);
             }
+            _ => {}
         });
     }
 

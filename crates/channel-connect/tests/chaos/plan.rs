@@ -64,7 +64,7 @@ pub(crate) enum Operation {
     Read { node: Id, nth: usize },
     End { node: Id, nth: usize },
     Fail { node: Id, nth: usize },
-    /// The channel is dropped without a word.
+    /// The channel is dropped without a word, if it is an unreliable one.
     Forget { node: Id, nth: usize },
     Restart { node: Id, keeps: bool },
     Move { node: Id, told: bool },
