@@ -70,6 +70,22 @@ pub enum Event {
     PipeShrank(PipeSlot),
 }
 
+impl Event {
+    /// Whether it is of a pipe, which outlives sessions.
+    pub(crate) fn is_of_pipes(&self) -> bool {
+        matches!(
+            self,
+            Self::PipeAdded(_)
+                | Self::PipeCandidate(_)
+                | Self::PipeValidated(_)
+                | Self::PipeLost(_)
+                | Self::PipeSelected(_)
+                | Self::PipesDoubted
+                | Self::PipeShrank(_)
+        )
+    }
+}
+
 /// What a link tells its endpoint. Hand it to
 /// [`Endpoint::handle_link_event`](crate::Endpoint::handle_link_event) before transmits go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,7 +47,10 @@ fn three_minutes_of_endpoints_that_come_and_go_leave_no_task_no_socket_and_no_me
     assert!(half.len() > 20, "{} samples are too few", half.len());
     let growth = slope(&half) * SOAK.as_secs_f64() / 2.0;
     println!("{growth:.0} bytes of growth in the second half");
-    assert!(growth < MAX_GROWTH, "it grew by {growth:.0} bytes: {half:?}");
+    assert!(
+        growth < MAX_GROWTH,
+        "it grew by {growth:.0} bytes: {half:?}"
+    );
 }
 
 /// Rounds as long as `goes_on`; when the process had how many bytes, in seconds.

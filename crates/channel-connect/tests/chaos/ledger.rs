@@ -79,9 +79,7 @@ impl Ledger {
     /// The next bytes that this end of a reliable channel is to write.
     pub(crate) fn next_bytes(&self, number: usize, side: Side, len: usize) -> Vec<u8> {
         let at = self.streams[number].halves[side as usize].sent;
-        (at..at + len)
-            .map(|at| pattern(number, side, at))
-            .collect()
+        (at..at + len).map(|at| pattern(number, side, at)).collect()
     }
 
     /// So many of them were taken.
@@ -180,7 +178,8 @@ impl Half {
 }
 
 fn pattern(number: usize, side: Side, at: usize) -> u8 {
-    let mixed = (number * 2 + side as usize) as u64 ^ (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed =
+        (number * 2 + side as usize) as u64 ^ (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40) as u8
 }
 

@@ -44,12 +44,19 @@ fn whatever_happens_ten_thousand_times_the_promises_hold() {
     check_all(SEEDS..MANY_SEEDS);
 }
 
-/// Runs `CHAOS_SEED`, or else the first one; only the operations of `CHAOS_KEEP`, if that is there.
+/// Runs `CHAOS_SEED`, one or some (`300..2000`), or else the first; of one only the operations of
+/// `CHAOS_KEEP`, if that is there.
 #[test]
 fn the_seed_that_is_asked_for() {
-    let number = |text: &str| text.parse::<u64>().expect("CHAOS_SEED and CHAOS_KEEP are numbers");
-    let seed = env::var("CHAOS_SEED").map_or(0, |seed| number(&seed));
-    let plan = Plan::of(seed);
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .expect("seeds and operations are numbers")
+    };
+    let seed = env::var("CHAOS_SEED").unwrap_or_else(|_| "0".into());
+    if let Some((first, end)) = seed.split_once("..") {
+        return check_all(number(first)..number(end));
+    }
+    let plan = Plan::of(number(&seed));
     check(&match env::var("CHAOS_KEEP") {
         Ok(kept) => {
             let kept: Vec<_> = kept.split(',').map(|at| number(at) as usize).collect();

@@ -1,11 +1,6 @@
 //! One endpoint of a world: its links, what drives them, and the routes that it makes for others.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, env, net::SocketAddr, time::Duration};
 
 use telehash_channel_connect::{self as connect, Arrival, ConnectOpen};
 use telehash_channel_path::{PathAgent, PathConfig, PathEvent, Whereabouts};

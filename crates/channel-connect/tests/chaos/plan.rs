@@ -52,31 +52,95 @@ pub(crate) enum Weather {
 /// One thing that happens. Numbers are taken modulo what there is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Operation {
-    Pass { millis: u32 },
-    Link { from: Id, to: Id, routed: bool },
+    Pass {
+        millis: u32,
+    },
+    Link {
+        from: Id,
+        to: Id,
+        routed: bool,
+    },
     /// The link is closed, as applications do it.
-    Close { from: Id, to: Id },
+    Close {
+        from: Id,
+        to: Id,
+    },
     /// The link is dropped as a whole, as its endpoint drops one that it has no room for.
-    Remove { from: Id, to: Id },
-    Open { from: Id, to: Id, reliable: bool },
-    Write { node: Id, nth: usize, bytes: usize },
-    Send { node: Id, nth: usize, bytes: usize },
-    Read { node: Id, nth: usize },
-    End { node: Id, nth: usize },
-    Fail { node: Id, nth: usize },
+    Remove {
+        from: Id,
+        to: Id,
+    },
+    Open {
+        from: Id,
+        to: Id,
+        reliable: bool,
+    },
+    Write {
+        node: Id,
+        nth: usize,
+        bytes: usize,
+    },
+    Send {
+        node: Id,
+        nth: usize,
+        bytes: usize,
+    },
+    Read {
+        node: Id,
+        nth: usize,
+    },
+    End {
+        node: Id,
+        nth: usize,
+    },
+    Fail {
+        node: Id,
+        nth: usize,
+    },
     /// The channel is dropped without a word, if it is an unreliable one.
-    Forget { node: Id, nth: usize },
-    Restart { node: Id, keeps: bool },
-    Move { node: Id, told: bool },
-    Mtu { one: Id, other: Id, mtu: usize },
-    Weather { one: Id, other: Id, weather: Weather },
-    Pause { node: Id, seconds: u32 },
+    Forget {
+        node: Id,
+        nth: usize,
+    },
+    Restart {
+        node: Id,
+        keeps: bool,
+    },
+    Move {
+        node: Id,
+        told: bool,
+    },
+    Mtu {
+        one: Id,
+        other: Id,
+        mtu: usize,
+    },
+    Weather {
+        one: Id,
+        other: Id,
+        weather: Weather,
+    },
+    Pause {
+        node: Id,
+        seconds: u32,
+    },
     /// The clock on the wall is set.
-    Jump { node: Id, seconds: i64 },
-    Knock { to: Id },
-    Garbage { to: Id, bytes: usize },
+    Jump {
+        node: Id,
+        seconds: i64,
+    },
+    Knock {
+        to: Id,
+    },
+    Garbage {
+        to: Id,
+        bytes: usize,
+    },
     /// Somebody sends a datagram again that he saw: from where it came, or from elsewhere.
-    Replay { nth: usize, moved: bool },
+    Replay {
+        nth: usize,
+        moved: bool,
+    },
 }
 
 const OPERATIONS: usize = 70;

@@ -2,7 +2,7 @@
 
 use crate::{
     plan::{
-        Operation::{self, Link, Move, Pass},
+        Operation::{self, Link, Move, Open, Pass, Restart},
         Plan, Sets, Shape,
     },
     shrink::check,
@@ -68,6 +68,50 @@ fn an_address_that_the_peer_came_from_gets_handshakes_once_it_is_dialled() {
             Move {
                 node: 1,
                 told: false,
+            },
+        ],
+    );
+}
+
+/// A new address was checked on a channel of the session that had just begun, while it was still to be
+/// told that a channel of the former session with the same id had failed: nobody told its owner.
+#[test]
+fn a_channel_of_a_session_that_is_over_fails_although_its_id_is_taken_again() {
+    let shape = Shape {
+        nodes: 2,
+        router: true,
+        sets: Sets::Both,
+        head_only: true,
+        tells: false,
+        ..SHAPE
+    };
+    let link = |from, to| Link {
+        from,
+        to,
+        routed: false,
+    };
+    let restart = Restart {
+        node: 1,
+        keeps: true,
+    };
+    holds(
+        shape,
+        &[
+            link(1, 0),
+            Pass { millis: 2_000 },
+            link(0, 1),
+            restart,
+            link(1, 0),
+            Pass { millis: 2_030 },
+            restart,
+            Move {
+                node: 1,
+                told: true,
+            },
+            Open {
+                from: 0,
+                to: 1,
+                reliable: true,
             },
         ],
     );

@@ -212,7 +212,11 @@ impl World {
         let Some(next) = self.next_wake_up() else {
             return;
         };
-        self.steps_now = if next > self.now { 0 } else { self.steps_now + 1 };
+        self.steps_now = if next > self.now {
+            0
+        } else {
+            self.steps_now + 1
+        };
         assert!(
             self.steps_now < MAX_STEPS_AT_ONCE,
             "time stands still: {:?}",
@@ -329,7 +333,11 @@ impl World {
         );
         let from = self.nodes[id].address;
         if self.talks {
-            println!("{} {from} > {to}: {} bytes", self.now.as_micros(), bytes.len());
+            println!(
+                "{} {from} > {to}: {} bytes",
+                self.now.as_micros(),
+                bytes.len()
+            );
         }
         self.trace.write(&bytes);
         if id != stranger {

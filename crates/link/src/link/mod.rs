@@ -488,9 +488,18 @@ impl Link {
             event,
             Event::Agreed | Event::Up | Event::Down(_) | Event::Restarted | Event::RememberAt(_)
         );
+        // Who hears of a pipe may open channels, whose ids begin again: by then all that was of the
+        // former session must have been heard.
+        let ends_session = matches!(event, Event::Restarted | Event::Down(_));
+        let mut later = VecDeque::new();
+        if ends_session {
+            let events = core::mem::take(&mut self.events);
+            (later, self.events) = events.into_iter().partition(Event::is_of_pipes);
+        }
         if vital || self.events.len() < MAX_LINK_EVENTS {
             self.events.push_back(event);
         }
+        self.events.extend(later);
     }
 
     /// Plaintext bytes of the largest packet for the active pipe.
