@@ -84,6 +84,7 @@ impl Held {
                 if let Some(end) = self.ends.get_mut(&id) {
                     assert!(!end.closed, "channel {id} closed twice");
                     end.closed = true;
+                    ledger.closed(end.number, end.side);
                 }
             }
             ChannelEvent::Failed { id, .. } => {
@@ -194,18 +195,28 @@ impl Held {
         }
     }
 
-    /// Whether every reliable channel is over at this end.
-    pub(crate) fn is_done(&self) -> bool {
-        self.ends.values().all(|end| end.closed || !end.reliable)
+    /// Reliable channels that this end waits for. One that the other end holds for closed does not
+    /// count: who has no answer to its last word for ten seconds takes it for read, and if it was
+    /// lost nobody ever says it again.
+    pub(crate) fn left(&self, ledger: &Ledger) -> Vec<&End> {
+        let is_left = |end: &&End| {
+            let settled = end.closed || ledger.has_closed(end.number, end.side.other());
+            end.reliable && !settled
+        };
+        self.ends.values().filter(is_left).collect()
     }
 
-    /// Channels of the application that the link still knows.
-    pub(crate) fn known(&self) -> usize {
-        let known = |id: &&ChannelId| self.link.channel_stats(**id).is_some();
-        self.ends.keys().filter(known).count()
+    /// Channels that are over for the application, but not for the link.
+    pub(crate) fn remembered(&self) -> usize {
+        let ends = self
+            .ends
+            .iter()
+            .filter(|(_, end)| end.closed || !end.reliable);
+        ends.filter(|(id, _)| self.link.channel_stats(**id).is_some())
+            .count()
     }
 
-    /// Ids of channels that have this number in the ledger, and whether they have closed.
+    /// Whether the channel of this number in the ledger has closed.
     pub(crate) fn has_closed(&self, number: usize) -> bool {
         let mut ends = self.ends.values();
         ends.any(|end| end.number == number && end.closed)

@@ -38,6 +38,8 @@ struct Half {
     /// Bytes that the receiver's link handed out.
     read: usize,
     finished: bool,
+    /// The sender was told that the channel has closed.
+    closed: bool,
     /// Packets of an unreliable channel that arrived.
     seen: BTreeSet<usize>,
 }
@@ -103,6 +105,15 @@ impl Ledger {
     /// This end ended its direction.
     pub(crate) fn ended(&mut self, number: usize, side: Side) {
         self.streams[number].halves[side as usize].ended = true;
+    }
+
+    /// This end was told that the channel has closed.
+    pub(crate) fn closed(&mut self, number: usize, side: Side) {
+        self.streams[number].halves[side as usize].closed = true;
+    }
+
+    pub(crate) fn has_closed(&self, number: usize, side: Side) -> bool {
+        self.streams[number].halves[side as usize].closed
     }
 
     /// The end `reader` was handed a packet.

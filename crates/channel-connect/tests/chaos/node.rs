@@ -455,8 +455,8 @@ impl Held {
         }
     }
 
-    /// Opens a channel.
-    pub(crate) fn open(&mut self, now: Instant, end: End) {
+    /// Opens a channel, if there is room for it.
+    pub(crate) fn open(&mut self, now: Instant, end: End) -> bool {
         let open = if end.reliable {
             Open::reliable("stream")
         } else {
@@ -464,9 +464,12 @@ impl Held {
         };
         let mut head = serde_json::Map::new();
         head.insert("n".into(), end.number.into());
-        if let Ok(id) = self.link.open(now, open.head(head)) {
+        let opened = self.link.open(now, open.head(head));
+        let is_opened = opened.is_ok();
+        if let Ok(id) = opened {
             self.put(id, end);
         }
+        is_opened
     }
 
     pub(crate) fn due(&self) -> Option<Instant> {

@@ -85,7 +85,7 @@ impl World {
         let end = End::new(number, Side::Opener, reliable);
         self.with_link(from, to, |now, held, _| {
             if held.link.state() == LinkState::Up {
-                held.open(now, end);
+                let _ = held.open(now, end);
             }
         });
     }

@@ -119,7 +119,7 @@ fn say(world: &mut World, from: Id, to: Id) {
     let number = world.ledger.open(from, to, true);
     let end = End::new(number, Side::Opener, true).saying(1_000);
     world.with_link(from, to, |now, held, ledger| {
-        held.open(now, end);
+        assert!(held.open(now, end), "there is room");
         held.work(now, true, ledger);
     });
 }
