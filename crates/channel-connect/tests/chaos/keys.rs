@@ -193,7 +193,7 @@ impl WatchedSession {
     fn nonce(&self, packet: &[u8]) -> u128 {
         let nonce = packet.get(NONCE_AT..NONCE_AT + nonce_len(self.csid()));
         let bytes = nonce.unwrap_or_default().iter();
-        bytes.fold(0, |all, byte| all << 8 | u128::from(*byte))
+        bytes.fold(0, |all, byte| (all << 8) | u128::from(*byte))
     }
 }
 
