@@ -157,7 +157,10 @@ impl PathAgent {
                 self.asking.checked(*slot);
                 self.await_check(now, *slot);
             }
-            Event::PipeCandidate(slot) => self.check_anew(now, link, *slot),
+            Event::PipeCandidate(slot) => {
+                self.check_anew(now, link, *slot);
+                self.try_pipes(now, link);
+            }
             Event::PacketsFull => self.try_pipes(now, link),
             Event::PipeValidated(slot) => {
                 self.asking.checked(*slot);

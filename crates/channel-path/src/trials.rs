@@ -132,6 +132,14 @@ impl PathAgent {
         self.run_trials(now, link);
     }
 
+    /// Where the peer came from may be where it is now, though all first checks of it were lost.
+    fn try_arrived(&mut self, now: Instant, link: &mut Link) {
+        let arrived = |pipe: &PipeInfo| !pipe.validated && pipe.source == PathSource::Arrived;
+        for pipe in link.pipes().filter(arrived).collect::<Vec<_>>() {
+            self.ask(now, link, Purpose::Check(pipe.slot), Vec::new());
+        }
+    }
+
     fn raise(&mut self, now: Instant, link: &Link, slot: PipeSlot) {
         match link.size_to_probe(slot) {
             Some(_) if self.trials.is_under_way(slot, Kind::Raise) => {}
@@ -146,6 +154,9 @@ impl PathAgent {
             // As long as small packets do not come through either, size is not what ails it.
             if trial.kind == Kind::Works {
                 self.ask(now, link, Purpose::Check(slot), Vec::new());
+                if pipe.active {
+                    self.try_arrived(now, link);
+                }
             }
             trial.looks = trial.looks.saturating_add(1);
             trial.next = now + pause_in_doubt(&pipe, trial.looks);
@@ -168,7 +179,8 @@ impl PathAgent {
     }
 }
 
-/// Whether a pipe has to prove that it works. What a peer offered or came from has checks of its own.
+/// Whether a pipe has to prove that it works. What a peer offered or came from has checks of its own,
+/// and more of these while the pipe that sends is in doubt.
 fn is_doubtful(pipe: &PipeInfo) -> bool {
     pipe.doubted || (!pipe.validated && pipe.source == PathSource::Dialed)
 }

@@ -54,7 +54,8 @@ pub enum Event {
     Channel(ChannelEvent),
     /// A pipe joined the table; handshakes go there.
     PipeAdded(PipeSlot),
-    /// The peer authenticated from a new place: a path check decides whether the link moves there.
+    /// The peer authenticated from a new place, or the application dialled one that was known but not
+    /// proven: a path check decides whether the link moves there.
     PipeCandidate(PipeSlot),
     /// The pipe is validated: traffic may go there.
     PipeValidated(PipeSlot),
@@ -70,6 +71,23 @@ pub enum Event {
     /// Content fills packets: it is worth finding out whether pipes carry larger ones
     /// ([`Link::size_to_probe`](crate::Link::size_to_probe)). Said once.
     PacketsFull,
+}
+
+impl Event {
+    /// Whether it is of pipes, which outlive sessions.
+    pub(crate) fn is_of_pipes(&self) -> bool {
+        matches!(
+            self,
+            Self::PipeAdded(_)
+                | Self::PipeCandidate(_)
+                | Self::PipeValidated(_)
+                | Self::PipeLost(_)
+                | Self::PipeSelected(_)
+                | Self::PipesDoubted
+                | Self::PipeShrank(_)
+                | Self::PacketsFull
+        )
+    }
 }
 
 /// What a link tells its endpoint. Hand it to

@@ -296,12 +296,23 @@ impl Link {
         };
         // What the peer offers does not make us want the link.
         if source == PathSource::Dialed {
+            self.dial(slot);
             let unix = self.clock.unix(now);
             self.rounds.start(now, unix);
             self.follow_rounds(now);
             self.send_again(now);
         }
         Some(slot)
+    }
+
+    /// A pipe that was known before is one that the application names from now on.
+    fn dial(&mut self, slot: PipeSlot) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        if pipe.dial() && !pipe.validated() && self.state == LinkState::Up {
+            self.push_event(Event::PipeCandidate(slot));
+        }
     }
 
     /// The transport lost this pipe; what was under way on it goes by the next one.
@@ -490,9 +501,18 @@ impl Link {
                 | Event::RememberAt(_)
                 | Event::PacketsFull
         );
+        // Who hears of a pipe may open channels, whose ids begin again: by then all that was of the
+        // former session must have been heard.
+        let ends_session = matches!(event, Event::Restarted | Event::Down(_));
+        let mut later = VecDeque::new();
+        if ends_session {
+            let events = core::mem::take(&mut self.events);
+            (later, self.events) = events.into_iter().partition(Event::is_of_pipes);
+        }
         if vital || self.events.len() < MAX_LINK_EVENTS {
             self.events.push_back(event);
         }
+        self.events.extend(later);
     }
 
     /// Plaintext bytes of the largest packet for the active pipe.

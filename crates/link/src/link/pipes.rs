@@ -290,6 +290,11 @@ impl Pipe {
         }
     }
 
+    /// The application names this place. True if it had not before.
+    pub(crate) fn dial(&mut self) -> bool {
+        core::mem::replace(&mut self.source, PathSource::Dialed) != PathSource::Dialed
+    }
+
     /// Whether the application named this place.
     pub(crate) fn is_dialed(&self) -> bool {
         self.source == PathSource::Dialed
@@ -411,6 +416,17 @@ mod tests {
         assert_eq!(pipe.allowance(), 1);
         assert!(pipe.validate());
         assert_eq!(pipe.allowance(), usize::MAX);
+    }
+
+    #[test]
+    fn an_address_that_is_dialled_after_it_sent_something_is_sent_to_freely() {
+        let mut pipes = Pipes::default();
+        let slot = add(&mut pipes, 1, PathSource::Arrived).unwrap();
+        let pipe = pipes.get_mut(slot).unwrap();
+        assert_eq!(pipe.allowance(), 0);
+        assert!(pipe.dial());
+        assert_eq!(pipe.allowance(), usize::MAX);
+        assert!(!pipe.dial(), "it was before");
     }
 
     #[test]

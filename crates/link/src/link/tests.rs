@@ -10,7 +10,8 @@ use telehash_hashname::Csid;
 
 use super::{Link, Sessions, transmit::Queued};
 use crate::{
-    Config, Endpoint, Event, LinkOptions, PathSource, PipeId, PipeSlot, TransportId,
+    ChannelError, ChannelEvent, Config, Endpoint, Event, LinkOptions, Open, PathSource, PipeId,
+    PipeSlot, TransportId,
     config::{MAX_CONTROL_QUEUE, MAX_LINK_EVENTS, MAX_REMOTE_EPHEMERALS},
 };
 
@@ -67,6 +68,29 @@ fn news_beyond_the_limit_are_dropped_unless_the_state_changed() {
     assert!(matches!(events.last(), Some(Event::Up)));
     link.push_event(Event::PipeCandidate(slot));
     assert!(link.poll_event().is_some(), "there is room again");
+}
+
+/// Whoever opened a channel on news of a pipe had it fail with news of the former session, in which
+/// another channel had its id.
+#[test]
+fn news_of_pipes_come_after_those_of_a_session_that_is_over() {
+    let (mut link, slot) = link();
+    link.came_up();
+    let id = link.open(NOW, Open::reliable("stream")).unwrap();
+    link.push_event(Event::PipeCandidate(slot));
+    link.flow.reset(NOW, ChannelError::Reset);
+    link.push_event(Event::Restarted);
+    let events: Vec<_> = core::iter::from_fn(|| link.poll_event()).collect();
+    let [
+        Event::Up,
+        Event::Channel(ChannelEvent::Failed { id: failed, .. }),
+        Event::Restarted,
+        Event::PipeCandidate(_),
+    ] = events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(failed, id);
 }
 
 #[test]
