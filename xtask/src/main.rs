@@ -106,6 +106,12 @@ enum Command {
     },
     /// Requests/s through the mesh beside two nginx hops with TLS between them; a minute on a quiet machine
     Hops,
+    /// Beside other libraries, and what many links cost: `benches/peers`; half an hour on a quiet machine
+    Peers {
+        /// Its arguments, after `--`: `--quick`, `--only SCENARIO`, `--check`, …
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Whether secrets show in the time that the cipher sets take (dudect), optimised; a minute
     Leakage,
     /// Licences, bans and sources of all dependencies
@@ -167,6 +173,7 @@ fn main() -> Result<()> {
             println!("{}", hops::run()?);
             Ok(())
         }
+        Command::Peers { arguments } => peers::run(&arguments),
         Command::Leakage => leakage::run(),
         Command::Deny { advisories } => deny::run(advisories),
         Command::Arrows => arrows::run(),

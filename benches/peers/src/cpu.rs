@@ -1,5 +1,4 @@
-//! Processor time: this process, its children, and the kernel's softirqs, which the system charges
-//! to nobody.
+//! Processor time of processes, and of the kernel's softirqs, which the system charges to nobody.
 
 use std::{fs, time::Duration};
 
@@ -11,16 +10,16 @@ const TICKS: f64 = 100.0;
 /// A point in time.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
-    processes: f64,
+    processes: Duration,
     softirq: f64,
 }
 
 impl Cpu {
     /// Now, over this process and that of `child`.
     pub fn now(child: Option<u32>) -> Result<Self> {
-        let mut processes = process_ticks("self")?;
+        let mut processes = own()?;
         if let Some(child) = child {
-            processes += process_ticks(&child.to_string())?;
+            processes += of(child)?;
         }
         Ok(Self {
             processes,
@@ -30,9 +29,31 @@ impl Cpu {
 
     /// Processor time since `earlier`.
     pub fn since(self, earlier: Self) -> Duration {
-        let ticks = self.processes - earlier.processes + self.softirq - earlier.softirq;
-        Duration::from_secs_f64(ticks.max(0.0) / TICKS)
+        let softirq = (self.softirq - earlier.softirq).max(0.0) / TICKS;
+        self.processes.saturating_sub(earlier.processes) + Duration::from_secs_f64(softirq)
     }
+}
+
+/// Processor time of this process, to the nanosecond, without softirqs.
+pub fn own() -> Result<Duration> {
+    of(std::process::id())
+}
+
+/// Processor time of a process, to the nanosecond, without softirqs. That of threads which have
+/// ended is missing; the runtimes that are measured keep theirs.
+pub fn of(process: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    let threads = fs::read_dir(format!("/proc/{process}/task"))
+        .with_context(|| format!("process {process} is gone"))?;
+    for thread in threads {
+        // It may end before it is looked at.
+        let Ok(line) = fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        let first = line.split_whitespace().next().context("empty schedstat")?;
+        nanoseconds += first.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// Resident memory of a process, in bytes.
@@ -48,16 +69,6 @@ pub fn resident(process: u32) -> Result<u64> {
         .context("no figure")?
         .parse()?;
     Ok(kib * 1024)
-}
-
-fn process_ticks(process: &str) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in parentheses may hold spaces; the fields after it are fixed.
-    let (_, fields) = stat.rsplit_once(')').context("malformed stat")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let user: f64 = fields.next().context("no utime")?.parse()?;
-    let system: f64 = fields.next().context("no stime")?.parse()?;
-    Ok(user + system)
 }
 
 fn softirq_ticks() -> Result<f64> {

@@ -40,10 +40,6 @@ struct Libp2pConnection {
 
 #[async_trait]
 impl Library for Libp2p {
-    fn name(&self) -> &'static str {
-        "libp2p"
-    }
-
     async fn serve(&self) -> Result<Box<dyn Server>> {
         let mut swarm = swarm()?;
         let incoming = swarm.behaviour().new_control().accept(PROTOCOL)?;

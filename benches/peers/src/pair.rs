@@ -1,39 +1,46 @@
-//! What is compared with what, and with what result we are content.
+//! What is compared with what on demand, and with what result we are content.
 
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, ensure};
 
-use crate::{library, ours::Carrier};
+use crate::{
+    figures::{Bound, Row},
+    library,
+    scenario::{Comparison, RATE},
+    variant::Variant,
+};
 
-/// One of our transports and the library that it is measured beside.
+/// One of our variants and the library that it is measured beside.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    ours: Carrier,
+    ours: String,
     theirs: String,
     at_least: Option<f64>,
 }
 
 impl Pair {
-    /// Ours, as [`library::named`] takes it.
-    pub fn ours(&self) -> &'static str {
-        self.ours.name()
+    /// What is to be measured.
+    pub fn comparison(&self) -> Comparison {
+        let bound = self.at_least.map(|least| (RATE, Bound::AtLeast(least)));
+        Comparison::new(&self.ours, &self.theirs, bound.as_slice())
     }
 
-    /// The other library, likewise.
-    pub fn theirs(&self) -> &str {
-        &self.theirs
-    }
-
-    /// One line about the ratios of MB/s in one process and in two, and whether they suffice: both
-    /// have to.
-    pub fn judge(&self, [one, two]: [f64; 2]) -> (String, bool) {
-        let (ours, theirs) = (self.ours(), self.theirs());
-        let line =
-            format!("{ours} beside {theirs}: {one:.2} x MB/s in one process, {two:.2} x in two");
+    /// One line about the ratios of MB/s in one process and in two.
+    pub fn summary(&self, rows: &[Row]) -> String {
+        let (ours, theirs) = (&self.ours, &self.theirs);
+        let of_pair = rows.iter().filter(|row| {
+            row.figure == RATE
+                && row.ours.name == *ours
+                && row.theirs.as_ref().is_some_and(|row| row.name == *theirs)
+        });
+        let ratios: Vec<String> = of_pair
+            .filter_map(|row| Some(format!("{:.2} x in {}", row.result()?.median, row.setting)))
+            .collect();
+        let line = format!("{ours} beside {theirs}, MB/s: {}", ratios.join(", "));
         match self.at_least {
-            Some(bound) => (format!("{line} (at least {bound})"), one.min(two) >= bound),
-            None => (line, true),
+            Some(bound) => format!("{line} (at least {bound})"),
+            None => line,
         }
     }
 }
@@ -46,12 +53,12 @@ impl FromStr for Pair {
             Some((names, bound)) => (names, Some(bound.parse().context("RATIO is a number")?)),
             None => (text, None),
         };
-        let (ours, theirs) = names.split_once(':').context("say TRANSPORT:LIBRARY")?;
-        let ours = Carrier::named(ours).context("TRANSPORT is udp, tcp or quic")?;
+        let (ours, theirs) = names.split_once(':').context("say VARIANT:LIBRARY")?;
+        let _: Variant = ours.parse()?;
         library::named(theirs)?;
-        ensure!(Carrier::named(theirs).is_none(), "`{theirs}` is ours");
+        ensure!(theirs.parse::<Variant>().is_err(), "`{theirs}` is ours");
         Ok(Self {
-            ours,
+            ours: ours.to_owned(),
             theirs: theirs.to_owned(),
             at_least: bound,
         })

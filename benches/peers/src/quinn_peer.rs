@@ -34,10 +34,6 @@ struct QuinnConnection {
 
 #[async_trait]
 impl Library for Quinn {
-    fn name(&self) -> &'static str {
-        "quinn"
-    }
-
     async fn serve(&self) -> Result<Box<dyn Server>> {
         let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let certificate = generated.cert.der().clone();

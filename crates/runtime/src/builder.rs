@@ -217,6 +217,13 @@ impl Builder {
         self
     }
 
+    /// Cloaks channel packets only at their head between ends that both offer it, the rest of which
+    /// looks random anyway; on by default. Off, every packet is cloaked in full, which takes more work.
+    pub fn head_only_cloak(mut self, on: bool) -> Self {
+        self.config.head_only_cloak = on;
+        self
+    }
+
     /// Sets how much work strangers may cause.
     pub fn strangers(mut self, budget: StrangerBudget) -> Self {
         self.config.strangers = budget;
@@ -458,5 +465,13 @@ mod tests {
     fn a_mesh_can_be_built_in_a_spawned_task() {
         fn spawnable(_: impl Future<Output: Send> + Send + 'static) {}
         spawnable(Mesh::builder().build());
+    }
+
+    #[test]
+    fn whether_only_heads_are_cloaked_is_up_to_the_builder() {
+        for on in [true, false] {
+            let builder = Mesh::builder().head_only_cloak(on);
+            assert_eq!(builder.config.head_only_cloak, on);
+        }
     }
 }
