@@ -9,6 +9,7 @@
 
 mod cpu;
 mod figures;
+mod impair;
 mod libp2p_peer;
 mod library;
 mod ours;
@@ -37,6 +38,8 @@ enum Command {
         /// Which library
         library: String,
     },
+    /// Goodput, delay and fairness over slow, far and lossy paths, beside quinn
+    Impair(impair::Plan),
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -44,6 +47,7 @@ async fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Serve { library }) => run::serve(&library).await,
+        Some(Command::Impair(plan)) => impair::compare(&plan).await,
         None => run::compare(&cli.plan).await,
     }
 }
