@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Plan,
     contender::Contender,
-    flows::Flows,
+    measure,
     path::Path,
     report::{Check, Section, median},
 };
@@ -40,11 +40,10 @@ pub async fn run(plan: &Plan) -> Result<Option<Section>> {
     for round in 0..plan.rounds {
         for (contender, (half, most)) in Contender::ALL.into_iter().zip(&mut added) {
             let seed = plan.seed + round;
-            let flows = Flows::start(PATH, &[contender], seed, plan.trace(seed)).await?;
-            let mut pings = flows.loaded_pings(times).await?;
-            section
-                .proxies
-                .push((format!("{NAME}, {contender}"), flows.close().await?));
+            let run = measure::loaded_pings(plan, PATH, contender, seed, times);
+            let (mut pings, report) = run.await?;
+            let report = report.map(|report| (format!("{NAME}, {contender}"), report));
+            section.proxies.extend(report);
             pings.sort_unstable();
             let at = |percent: usize| {
                 let ping = pings

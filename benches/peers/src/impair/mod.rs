@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- impair --check
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- impair --quick --only 8M --only delay
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- impair --virtual
 //! ```
 
 mod contender;
 mod delay;
 mod flows;
+mod measure;
 mod our_end;
 mod path;
 mod proxy;
@@ -15,6 +17,7 @@ mod quinn_end;
 mod report;
 mod rungs;
 mod sharing;
+mod sim;
 mod wires;
 
 use std::{path::PathBuf, time::Duration};
@@ -45,6 +48,9 @@ pub struct Plan {
     /// Where `impair.md` and `impair.json` go
     #[arg(long, default_value = "target/peers")]
     out: PathBuf,
+    /// In virtual time, without sockets: the same however busy the machine is
+    #[arg(long = "virtual", conflicts_with = "trace")]
+    in_virtual_time: bool,
     /// Write windows and round trips into this folder, ten times a second
     #[arg(long)]
     trace: Option<PathBuf>,

@@ -31,12 +31,7 @@ struct QuinnNear {
 
 /// A far end, and where it listens.
 pub fn serve(kind: Kind, arrived: Arc<AtomicU64>) -> Result<(SocketAddr, Box<dyn Far>)> {
-    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    let certificate = generated.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
-    let chain = vec![certificate.clone()];
-    let mut config = ServerConfig::with_single_cert(chain, PrivateKeyDer::from(key))?;
-    config.transport_config(transport(kind));
+    let (config, certificate) = server_config(kind)?;
     let endpoint = Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into())?;
     tokio::spawn(accept(endpoint.clone(), arrived));
     let far = QuinnFar {
@@ -45,6 +40,26 @@ pub fn serve(kind: Kind, arrived: Arc<AtomicU64>) -> Result<(SocketAddr, Box<dyn
         kind,
     };
     Ok((endpoint.local_addr()?, Box::new(far)))
+}
+
+/// What a server is configured with, and its new certificate.
+pub fn server_config(kind: Kind) -> Result<(ServerConfig, CertificateDer<'static>)> {
+    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let certificate = generated.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
+    let chain = vec![certificate.clone()];
+    let mut config = ServerConfig::with_single_cert(chain, PrivateKeyDer::from(key))?;
+    config.transport_config(transport(kind));
+    Ok((config, certificate))
+}
+
+/// What a client of the server with this certificate is configured with.
+pub fn client_config(kind: Kind, certificate: &CertificateDer<'static>) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone())?;
+    let mut config = ClientConfig::with_root_certificates(Arc::new(roots))?;
+    config.transport_config(transport(kind));
+    Ok(config)
 }
 
 fn transport(kind: Kind) -> Arc<TransportConfig> {
@@ -74,10 +89,7 @@ async fn accept(endpoint: Endpoint, arrived: Arc<AtomicU64>) {
 #[async_trait]
 impl Far for QuinnFar {
     async fn dial(&self, via: SocketAddr) -> Result<Box<dyn Near>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone())?;
-        let mut config = ClientConfig::with_root_certificates(Arc::new(roots))?;
-        config.transport_config(transport(self.kind));
+        let config = client_config(self.kind, &self.certificate)?;
         let mut endpoint = Endpoint::client((Ipv6Addr::LOCALHOST, 0).into())?;
         endpoint.set_default_client_config(config);
         let connection = endpoint.connect(via, "localhost")?.await?;

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::{
     Plan,
     contender::Contender,
-    flows::{Flows, Times},
+    flows::Times,
+    measure,
     path::Path,
     proxy::Report,
     report::{Check, Section, mean, median},
@@ -73,7 +74,7 @@ pub async fn run(plan: &Plan) -> Result<Option<Section>> {
             .iter()
             .filter(|rung| plan.wants(&rung.path.to_string()))
             .collect();
-        results.extend(try_join_all(group.iter().map(|rung| measure(plan, rung))).await?);
+        results.extend(try_join_all(group.iter().map(|rung| alternate(plan, rung))).await?);
     }
     if results.is_empty() {
         return Ok(None);
@@ -151,7 +152,7 @@ fn add(section: &mut Section, path: &Path, rates: &Rates) -> Result<bool> {
 }
 
 /// One after the other, in every round.
-async fn measure(plan: &Plan, rung: &Rung) -> Result<(Path, Rates, Vec<(String, Report)>)> {
+async fn alternate(plan: &Plan, rung: &Rung) -> Result<(Path, Rates, Vec<(String, Report)>)> {
     let (mut rates, mut proxies) = (Rates::default(), Vec::new());
     let copies = plan.copies(rung.copies);
     for round in 0..plan.rounds {
@@ -161,18 +162,22 @@ async fn measure(plan: &Plan, rung: &Rung) -> Result<(Path, Rates, Vec<(String, 
             let run: Vec<f64> = runs.iter().map(|(rate, _)| *rate).collect();
             eprintln!("{}: {contender}: {:.3} Mbit/s", rung.path, mean(&run));
             rates.push(mean(&run));
-            let named = |(_, report)| (format!("{}, {contender}", rung.path), report);
-            proxies.extend(runs.into_iter().map(named));
+            let reports = runs.into_iter().filter_map(|(_, report)| report);
+            proxies.extend(reports.map(|report| (format!("{}, {contender}", rung.path), report)));
         }
     }
     Ok((rung.path, rates, proxies))
 }
 
-async fn one(plan: &Plan, rung: &Rung, contender: Contender, seed: u64) -> Result<(f64, Report)> {
-    let trace = plan.trace(seed);
-    let flows = Flows::start(rung.path, &[contender], seed, trace).await?;
-    let rates = flows.goodput(rung.times(plan)).await?;
-    Ok((rates.iter().sum(), flows.close().await?))
+async fn one(
+    plan: &Plan,
+    rung: &Rung,
+    contender: Contender,
+    seed: u64,
+) -> Result<(f64, Option<Report>)> {
+    let times = rung.times(plan);
+    let (rates, report) = measure::goodput(plan, rung.path, &[contender], seed, times).await?;
+    Ok((rates.iter().sum(), report))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{
     Plan,
     contender::{Contender, Kind},
-    flows::Flows,
+    measure,
     path::Path,
+    proxy::Report,
     report::{Check, Section, mean, median},
 };
 
@@ -68,9 +69,9 @@ pub async fn run(plan: &Plan) -> Result<Option<Section>> {
             rates[1].extend(of(1));
             let larger = |([one, other], _): &([f64; 2], _)| one.max(*other) / (one + other);
             shares.push(mean(&runs.iter().map(larger).collect::<Vec<f64>>()));
-            section
-                .proxies
-                .extend(runs.into_iter().map(|(_, report)| (name.clone(), report)));
+            let reports = runs.into_iter().filter_map(|(_, report)| report);
+            let named = reports.map(|report| (name.clone(), report));
+            section.proxies.extend(named);
         }
         let share = median(&shares)?;
         let [first, second] = rates.each_ref().map(|rates| mean(rates));
@@ -92,15 +93,9 @@ pub async fn run(plan: &Plan) -> Result<Option<Section>> {
     Ok(Some(section))
 }
 
-async fn one(
-    plan: &Plan,
-    pair: [Contender; 2],
-    seed: u64,
-) -> Result<([f64; 2], super::proxy::Report)> {
+async fn one(plan: &Plan, pair: [Contender; 2], seed: u64) -> Result<([f64; 2], Option<Report>)> {
     let times = plan.times(Duration::from_secs(5), Duration::from_secs(30));
-    let flows = Flows::start(PATH, &pair, seed, plan.trace(seed)).await?;
-    let rates = flows.goodput(times).await?;
-    let report = flows.close().await?;
+    let (rates, report) = measure::goodput(plan, PATH, &pair, seed, times).await?;
     match rates[..] {
         [one, other] => Ok(([one, other], report)),
         _ => bail!("two flows have two rates"),
