@@ -14,6 +14,7 @@ mod cpu;
 mod crowd;
 mod far;
 mod figures;
+mod impair;
 mod iroh_peer;
 mod libp2p_peer;
 mod library;
@@ -47,6 +48,8 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Role(Role),
+    /// Goodput, delay and fairness over slow, far and lossy paths, beside quinn
+    Impair(impair::Plan),
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +57,7 @@ async fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Role(role)) => role.play().await,
+        Some(Command::Impair(plan)) => impair::compare(&plan).await,
         None => measure(&cli.plan).await,
     }
 }
