@@ -90,6 +90,7 @@ impl Held {
             ChannelEvent::Failed { id, .. } => {
                 if let Some(end) = self.ends.remove(&id) {
                     assert!(!end.closed, "channel {id} failed after it had closed");
+                    ledger.closed(end.number, end.side);
                 }
             }
             ChannelEvent::Readable(id) => {
@@ -195,9 +196,17 @@ impl Held {
         }
     }
 
-    /// Reliable channels that this end waits for. One that the other end holds for closed does not
-    /// count: who has no answer to its last word for ten seconds takes it for read, and if it was
-    /// lost nobody ever says it again.
+    /// Fails a channel.
+    pub(crate) fn fail(&mut self, now: Instant, id: ChannelId, ledger: &mut Ledger) {
+        self.link.fail(now, id, "chaos");
+        if let Some(end) = self.ends.remove(&id) {
+            ledger.closed(end.number, end.side);
+        }
+    }
+
+    /// Reliable channels that this end waits for. One that is over for the other end does not count:
+    /// who has no answer to its last word, an `end` or an `err`, for ten seconds takes it for read, and
+    /// if it was lost nobody ever says it again.
     pub(crate) fn left(&self, ledger: &Ledger) -> Vec<&End> {
         let is_left = |end: &&End| {
             let settled = end.closed || ledger.has_closed(end.number, end.side.other());

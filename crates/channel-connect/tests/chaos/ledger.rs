@@ -38,7 +38,7 @@ struct Half {
     /// Bytes that the receiver's link handed out.
     read: usize,
     finished: bool,
-    /// The sender was told that the channel has closed.
+    /// The channel is over for the sender: closed or failed.
     closed: bool,
     /// Packets of an unreliable channel that arrived.
     seen: BTreeSet<usize>,
@@ -107,7 +107,7 @@ impl Ledger {
         self.streams[number].halves[side as usize].ended = true;
     }
 
-    /// This end was told that the channel has closed.
+    /// The channel is over for this end.
     pub(crate) fn closed(&mut self, number: usize, side: Side) {
         self.streams[number].halves[side as usize].closed = true;
     }

@@ -102,10 +102,7 @@ impl World {
             Operation::Send { bytes, .. } => held.send(now, id, bytes, ledger),
             Operation::Read { .. } => held.read(now, id, READ, ledger),
             Operation::End { .. } => held.end(now, id, ledger),
-            Operation::Fail { .. } => {
-                held.link.fail(now, id, "chaos");
-                held.ends.remove(&id);
-            }
+            Operation::Fail { .. } => held.fail(now, id, ledger),
             // Whoever has nothing to say would wait for ever on a reliable one.
             _ if held.ends.get(&id).is_some_and(|end| !end.reliable) => {
                 held.link.forget(id);
