@@ -123,7 +123,7 @@ impl World {
             19 => self.weather(),
             20 => self.relink(polls).await,
             21 => drop(given_up(polls, self.link.ping()).await),
-            22 => drop(given_up(polls, self.link.wait_up(PATIENCE)).await),
+            22 => _ = given_up(polls, self.link.wait_up(PATIENCE)).await,
             // A handle among others.
             _ => drop(self.link.clone()),
         }

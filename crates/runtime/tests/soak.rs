@@ -119,7 +119,7 @@ async fn round(server: &Mesh, nth: u64) {
     }
     // The server is told, or it would wait for who is gone.
     link.close();
-    if nth % 2 == 0 {
+    if nth.is_multiple_of(2) {
         client.close().await;
     }
     if let Some(link) = server.get(&client.hashname()) {

@@ -34,7 +34,7 @@ impl End {
             backlog: 0,
             ending: false,
             ended: false,
-            eager: number % 3 != 0,
+            eager: !number.is_multiple_of(3),
             closed: false,
         }
     }
@@ -78,25 +78,23 @@ impl Held {
         }
     }
 
-    pub(crate) fn heard(&mut self, now: Instant, event: ChannelEvent, ledger: &mut Ledger) {
+    pub(crate) fn heard(&mut self, now: Instant, event: &ChannelEvent, ledger: &mut Ledger) {
         match event {
             ChannelEvent::Closed(id) => {
-                if let Some(end) = self.ends.get_mut(&id) {
+                if let Some(end) = self.ends.get_mut(id) {
                     assert!(!end.closed, "channel {id} closed twice");
                     end.closed = true;
                     ledger.closed(end.number, end.side);
                 }
             }
             ChannelEvent::Failed { id, .. } => {
-                if let Some(end) = self.ends.remove(&id) {
+                if let Some(end) = self.ends.remove(id) {
                     assert!(!end.closed, "channel {id} failed after it had closed");
                     ledger.closed(end.number, end.side);
                 }
             }
-            ChannelEvent::Readable(id) => {
-                if self.ends.get(&id).is_some_and(|end| end.eager) {
-                    self.read(now, id, usize::MAX, ledger);
-                }
+            ChannelEvent::Readable(id) if self.ends.get(id).is_some_and(|end| end.eager) => {
+                self.read(now, *id, usize::MAX, ledger);
             }
             _ => {}
         }

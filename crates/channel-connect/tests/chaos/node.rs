@@ -380,7 +380,7 @@ impl Node {
                 ledger.arrived(number, at, self.friends[&name], reliable);
                 held.accept(now, id, End::new(number, Side::Acceptor, reliable));
             }
-            event => held.heard(now, event, ledger),
+            event => held.heard(now, &event, ledger),
         }
         held.work(now, tidy, ledger);
         Vec::new()
