@@ -15,8 +15,12 @@ const BETA: (u64, u64) = (7, 10);
 /// What fast convergence leaves of the remembered maximum: (1 + beta) / 2.
 const CONVERGENCE: (u64, u64) = (17, 20);
 
-/// Growth a round trip of the Reno-friendly estimate: 3 (1 - beta) / (1 + beta), in packets.
-const RENO: (u64, u64) = (9, 17);
+/// Growth a round trip of the Reno-friendly estimate, in packets, until it has made up for the
+/// reduction: 3 (1 - beta) / (1 + beta).
+const RENO_AT_FIRST: (u64, u64) = (9, 17);
+
+/// Its growth from then on: Reno's own (RFC 9438, 4.3).
+const RENO_THEN: (u64, u64) = (1, 1);
 
 /// Steepness of the cubic (C), in packets a second cubed.
 const STEEPNESS: (i128, i128) = (4, 10);
@@ -40,8 +44,10 @@ struct State {
     /// Below this the window doubles every round trip.
     threshold: u64,
     hystart: HyStart,
-    /// The window at the last loss.
+    /// The window at the last loss; less if it had not come back to that of the loss before.
     max: u64,
+    /// The window before the last reduction.
+    prior: u64,
     epoch: Option<Epoch>,
 }
 
@@ -70,6 +76,7 @@ impl Cubic {
                 threshold: u64::MAX,
                 hystart: HyStart::default(),
                 max: 0,
+                prior: 0,
                 epoch: None,
             },
             undo: None,
@@ -92,12 +99,20 @@ impl Cubic {
     }
 
     fn avoid_congestion(&mut self, sample: &RateSample) {
-        let (packet, window, max) = (self.packet, self.state.window, self.state.max);
+        let State {
+            window, max, prior, ..
+        } = self.state;
+        let packet = self.packet;
         let epoch = self
             .state
             .epoch
             .get_or_insert_with(|| Epoch::new(sample.now, window, max, packet));
-        epoch.reno += packet * sample.acked * RENO.0 / (window * RENO.1);
+        let (times, by) = if epoch.reno < prior {
+            RENO_AT_FIRST
+        } else {
+            RENO_THEN
+        };
+        epoch.reno += packet * sample.acked * times / (window * by);
         let elapsed = sample.now.saturating_duration_since(epoch.began) + sample.smoothed_rtt;
         let target = cubic(elapsed, epoch.plateau_ms, epoch.max, packet)
             .clamp(window, window.saturating_mul(3) / 2);
@@ -165,9 +180,13 @@ impl Controller for Cubic {
         } else {
             window
         };
-        self.state.window = (window * BETA.0 / BETA.1).max(self.least());
-        self.state.threshold = self.state.window;
-        self.state.epoch = None;
+        let reduced = (window * BETA.0 / BETA.1).max(self.least());
+        self.state.prior = window;
+        self.state.window = reduced;
+        self.state.threshold = reduced;
+        // Its time counts from the reduction, though it grows a round trip later only.
+        let epoch = Epoch::new(now, reduced, self.state.max, self.packet);
+        self.state.epoch = Some(epoch);
     }
 
     fn on_spurious_loss(&mut self, _now: Instant) {
@@ -323,6 +342,36 @@ mod tests {
             "{} of {max}",
             cubic.window()
         );
+    }
+
+    #[test]
+    fn a_small_window_makes_up_for_a_reduction_and_then_grows_as_reno_does() {
+        let (mut cubic, mut delivered) = (Cubic::new(), 0);
+        let before = cubic.window();
+        cubic.on_loss(at(100), at(99), 1200);
+        // Three of ten packets are missing, at 9/17 a round trip; the cubic takes two seconds.
+        let back = (1..20).find(|n| {
+            round(&mut cubic, 100 + n * 50, &mut delivered);
+            cubic.window() >= before
+        });
+        assert!(
+            back.is_some_and(|rounds| (6..=8).contains(&rounds)),
+            "{back:?}"
+        );
+        let since = cubic.window();
+        (8..12).for_each(|n| round(&mut cubic, 100 + n * 50, &mut delivered));
+        let grown = cubic.window() - since;
+        assert!((3 * PACKET..=4 * PACKET).contains(&grown), "{grown}");
+    }
+
+    #[test]
+    fn the_time_to_grow_in_begins_with_the_reduction() {
+        let (mut cubic, mut delivered) = (Cubic::new(), 0);
+        cubic.on_loss(at(100), at(99), 1200);
+        let reduced = cubic.window();
+        // Nothing arrives for as long as the cubic takes to return, about 2 s.
+        round(&mut cubic, 2_200, &mut delivered);
+        assert!(cubic.window() > reduced * 6 / 5, "{}", cubic.window());
     }
 
     #[test]
