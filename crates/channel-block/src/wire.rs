@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_cut_into_as_many_pieces_as_were_counted() {
+        for quota in [FIELDS, FIELDS + 1, 1136, 1452] {
+            for len in [0, 1, 1087, 1088, 9000] {
+                let block = Bytes::from(vec![7; len]);
+                let cut: Vec<_> = cut(1, &block, quota).collect();
+                assert_eq!(cut.len(), pieces(len, quota), "{len} bytes by {quota}");
+                assert!(cut.iter().all(|piece| piece.bytes.len() <= room(quota)));
+            }
+        }
+        // Full packets without fields would be eight.
+        assert_eq!(pieces(9000, 1136), 9);
+    }
+
+    #[test]
     fn a_block_without_bytes_is_one_piece() {
         let pieces: Vec<_> = cut(1, &Bytes::new(), 1000).collect();
         assert_eq!(pieces.len(), 1);

@@ -42,6 +42,15 @@ fn each_end_learns_how_the_other_sees_it() {
     }
 }
 
+/// A handshake, a round with its answer, and what proves the pipe, each way.
+#[test]
+fn a_link_comes_up_with_few_packets() {
+    let mut world = World::linked(&["192.0.2.1:1"], &["192.0.2.2:2"]);
+    world.run(SECOND * 4);
+    let sent = ["192.0.2.1:1", "192.0.2.2:2"].map(|to| world.sent_to(to));
+    assert_eq!(sent, [3, 3]);
+}
+
 #[test]
 fn a_path_that_the_peer_offers_is_probed_and_proven_at_both_ends() {
     let mut world = World::linked(&["192.0.2.1:1"], &["192.0.2.2:2", "198.51.100.2:2"]);

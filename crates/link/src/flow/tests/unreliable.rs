@@ -24,6 +24,24 @@ fn packets_go_out_once_in_order_and_unnumbered() {
 }
 
 #[test]
+fn nothing_is_left_to_deliver_once_the_last_packet_left() {
+    let mut script = Script::new();
+    let open = Open::unreliable("path");
+    let id = script.flow.open(script.now, open).expect("opens");
+    assert!(script.flow.is_delivering(id));
+    script.sends();
+    assert!(!script.flow.is_delivering(id));
+    script.flow.end(script.now, id).expect("ends");
+    assert!(script.flow.is_delivering(id));
+    script.sends();
+    assert!(!script.flow.is_delivering(id));
+    let id = script.flow.open(script.now, Open::reliable("stream"));
+    let id = id.expect("opens");
+    script.sends();
+    assert!(script.flow.is_delivering(id), "it may have to go again");
+}
+
+#[test]
 fn the_oldest_unsent_packets_are_dropped() {
     let mut script = Script::new();
     let id = script
